@@ -1,0 +1,152 @@
+package monitor
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wstap/wstap/ws"
+)
+
+// settle judges the closed conns: provisionally at once, finally when both
+// legs and a log line are in, or after settleAfter of event time.
+func (s *State) settle(all bool) {
+	if len(s.settling) == 0 {
+		return
+	}
+	s.busy = s.busyEnds()
+	keep := s.settling[:0]
+	for _, c := range s.settling {
+		final := all || s.complete(c) || s.now.Sub(c.Ended) >= settleAfter
+		if final || c.Verdict.Cause == "" {
+			s.judge(c)
+		}
+		if final {
+			s.finish(c)
+		} else {
+			keep = append(keep, c)
+		}
+	}
+	clear(s.settling[len(keep):])
+	s.settling = keep
+}
+
+// complete says that nothing more can be expected to change the verdict.
+func (s *State) complete(c *Conn) bool {
+	o := c.Other()
+	return o != nil && o.IsClosed() && len(c.Logs) > 0
+}
+
+func (s *State) judge(c *Conn) {
+	k := Case{Conn: c, Other: c.Other(), LogBlind: s.LogBlind()}
+	if l, ok := s.IdleLimit(c); ok {
+		k.Idle = &l
+	}
+	if l, ok := s.LifetimeLimit(c); ok {
+		k.Lifetime = &l
+	}
+	k.Mass = s.massAround(c)
+	k.Notice = s.noticeNear(c.EndAt())
+	c.Verdict = Judge(k)
+}
+
+func (s *State) finish(c *Conn) {
+	c.Settled = true
+	s.Totals.Causes[c.Verdict.Cause]++
+	s.settled = append(s.settled, c)
+	if n := len(s.settled); n > 65536 { // nobody reads them
+		s.settled = append(s.settled[:0], s.settled[n-1024:]...)
+	}
+	s.learnFrom(c)
+}
+
+// learnFrom feeds the learner with endings that nginx's side made.
+func (s *State) learnFrom(c *Conn) {
+	if len(c.CloseFrames) > 0 || !c.IsUpgraded() || c.ByTap || !endedByProxySide(c) || !bothByProxy(c) || c.Verdict.Cause == CauseProxyShutdown {
+		return
+	}
+	s.learner.learn(c, c.Gap(c.Ended))
+}
+
+// endedByProxySide says that on this leg nginx ended first.
+func endedByProxySide(c *Conn) bool {
+	e := c.FirstEnd()
+	if e == nil || e.How == HowReset {
+		return false
+	}
+	switch c.Role {
+	case Front:
+		return e.Dir == ws.FromServer
+	case Back:
+		return e.Dir == ws.FromClient
+	}
+	return true
+}
+
+// busyEnds is the times at which nginx's side ended busy conns, by role,
+// sorted: of the conns that have not settled yet.
+func (s *State) busyEnds() map[Role][]Time {
+	m := map[Role][]Time{}
+	for _, c := range s.settling {
+		if s.busyEnd(c) {
+			m[c.Role] = append(m[c.Role], c.EndAt())
+		}
+	}
+	for _, ts := range m {
+		slices.Sort(ts)
+	}
+	return m
+}
+
+// massAround counts other conns of the leg that nginx's side ended within a
+// second of c although they were not idle for their limit.
+func (s *State) massAround(c *Conn) int {
+	if !s.busyEnd(c) {
+		return 0
+	}
+	ts := s.busy[c.Role]
+	from, _ := slices.BinarySearch(ts, c.EndAt().Add(-time.Second))
+	to, _ := slices.BinarySearch(ts, c.EndAt().Add(time.Second)+1)
+	return max(to-from-1, 0)
+}
+
+func (s *State) busyEnd(c *Conn) bool {
+	if !c.IsUpgraded() || len(c.CloseFrames) > 0 || !endedByProxySide(c) || !bothByProxy(c) {
+		return false
+	}
+	l, ok := s.IdleLimit(c)
+	return !ok || c.Gap(c.Ended) < l.Value.Std()-time.Second || c.Gap(c.Ended) < l.Value.Std()/2
+}
+
+// bothByProxy is false if the other leg shows that somebody else began.
+func bothByProxy(c *Conn) bool {
+	o := c.Other()
+	return o == nil || o.FirstEnd() == nil || endedByProxySide(o)
+}
+
+// noticeNear finds a line of a worker that left within a second of t.
+func (s *State) noticeNear(t Time) *LogRef {
+	for i := len(s.notices) - 1; i >= 0; i-- {
+		r := s.notices[i]
+		if r.Entry.Kind == kindSignal && !isStop(r.Entry.Raw) {
+			continue
+		}
+		if r.Entry.Kind == kindGraceful { // the tunnels live on; the exit is what ends them
+			continue
+		}
+		if fitsTime(r, t) {
+			return r
+		}
+	}
+	return nil
+}
+
+// isStop says that a signal line speaks of the end of nginx, not of a reload.
+func isStop(raw string) bool {
+	for _, sig := range []string{"SIGTERM", "SIGINT", "SIGQUIT"} {
+		if strings.Contains(raw, sig) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,237 @@
+package monitor
+
+// Baseline is the last event of a snapshot: what the events before it cannot
+// rebuild, because the conns it came from are gone or settled. Its Totals
+// replace all counts.
+type Baseline struct {
+	Header
+	Started Time           `json:"started"`
+	Totals  Totals         `json:"totals"`
+	NextSeq uint64         `json:"next_seq"`
+	Links   uint64         `json:"links"`
+	LogN    uint64         `json:"log_n"` // number of the newest log entry
+	Conns   []baselineConn `json:"conns"`
+	Learned []learnedLimit `json:"learned,omitempty"`
+	Lowest  map[string]int `json:"lowest_level,omitempty"`
+}
+
+// baselineConn is what a conn's own events do not tell.
+type baselineConn struct {
+	Tap     Instance `json:"tap"`
+	Conn    uint64   `json:"conn"`
+	Seq     uint64   `json:"seq"`
+	Link    uint64   `json:"link,omitempty"`
+	Pinned  bool     `json:"pinned,omitempty"`
+	Verdict *Verdict `json:"verdict,omitempty"` // settled
+	Logs    []uint64 `json:"logs,omitempty"`    // numbers of the log entries joined
+}
+
+type learnedLimit struct {
+	Tap   Instance `json:"tap"`
+	Leg   string   `json:"leg"`
+	Value Millis   `json:"value_ms"`
+}
+
+func (*Baseline) Type() string { return "baseline" }
+
+// SnapshotLogs is how many log entries a snapshot takes along.
+const SnapshotLogs = 1000
+
+// Snapshot is the events that, applied to an empty State, rebuild this one:
+// all open conns, the newest closed ones up to the number given, the newest
+// log entries, and all counts. Recordings keep it as a keyframe, viewers get it
+// when they come.
+func (s *State) Snapshot(closed int) []Event {
+	var evs []Event
+	for _, h := range s.Hellos {
+		evs = append(evs, h)
+	}
+	for _, h := range s.Healths {
+		evs = append(evs, h)
+	}
+	for i := range s.limits {
+		l := s.limits[i]
+		evs = append(evs, &l)
+	}
+	skip := max(len(s.closed)-closed, 0)
+	gone := map[*Conn]bool{}
+	for _, c := range s.closed[:skip] {
+		gone[c] = !c.Pinned
+	}
+	base := s.baseline()
+	for c := range s.Conns {
+		if !gone[c] {
+			evs = append(evs, c.events(s.now)...)
+			base.Conns = append(base.Conns, baselineOf(c))
+		}
+	}
+	for _, r := range s.logs[max(len(s.logs)-SnapshotLogs, 0):] {
+		l := r.LogLine
+		evs = append(evs, &l)
+	}
+	return append(evs, base)
+}
+
+func (s *State) baseline() *Baseline {
+	b := &Baseline{Header: Header{At: s.now}, Started: s.started, Totals: s.Totals.clone(), NextSeq: s.nextSeq, Links: s.links, LogN: s.logN}
+	for k, e := range s.learner.taps {
+		if e.limit != 0 {
+			b.Learned = append(b.Learned, learnedLimit{k.tap, k.name, Millis(e.limit)})
+		}
+	}
+	b.Lowest = map[string]int{}
+	for k, l := range s.lowest {
+		b.Lowest[k] = int(l)
+	}
+	return b
+}
+
+func baselineOf(c *Conn) baselineConn {
+	b := baselineConn{Tap: c.ID.Tap, Conn: c.ID.Conn, Seq: c.Seq, Pinned: c.Pinned}
+	if c.Link != nil {
+		b.Link = c.Link.ID
+	}
+	for _, r := range c.Logs {
+		b.Logs = append(b.Logs, r.N)
+	}
+	if c.Settled {
+		v := c.Verdict
+		b.Verdict = &v
+	}
+	return b
+}
+
+// events is the life of c so far.
+func (c *Conn) events(now Time) []Event {
+	h := Header{At: c.Opened, Tap: c.ID.Tap, Leg: c.Tap, Conn: c.ID.Conn}
+	opaque := c.Opaque && c.Request == nil
+	evs := []Event{&Opened{Header: h, Client: c.Client, Listen: c.Listen, Local: c.Local, Server: c.Server, Opaque: opaque, Reason: c.openedReason(opaque)}}
+	for i := range c.limits {
+		l := c.limits[i]
+		evs = append(evs, &l)
+	}
+	if c.Request != nil {
+		r := *c.Request
+		evs = append(evs, &r)
+	}
+	if c.Answer != nil {
+		r := *c.Answer
+		evs = append(evs, &r)
+	}
+	if c.Dial != nil {
+		d := *c.Dial
+		evs = append(evs, &d)
+	}
+	for i := range c.CloseFrames {
+		f := c.CloseFrames[i]
+		evs = append(evs, &f)
+	}
+	evs = append(evs, c.lostEvents(h, opaque)...)
+	for i := range c.Ends {
+		e := c.Ends[i]
+		evs = append(evs, &e)
+	}
+	if !c.Ended.IsZero() {
+		h.At = c.Ended
+		return append(evs, &Closed{Header: h, ByTap: c.ByTap, Sample: c.Sample, Last: c.Last})
+	}
+	h.At, h.Conn = now, 0
+	evs = append(evs, &Samples{Header: h, Conns: []uint64{c.ID.Conn}, Samples: []Sample{c.Sample}})
+	if len(c.Last) > 0 {
+		h.Conn = c.ID.Conn
+		evs = append(evs, &Frames{Header: h, Records: c.Last})
+	}
+	return evs
+}
+
+func (c *Conn) openedReason(opaque bool) string {
+	if opaque {
+		return c.Lost[0]
+	}
+	return ""
+}
+
+func (c *Conn) lostEvents(h Header, opaque bool) (evs []Event) {
+	if opaque {
+		return nil
+	}
+	for d, reason := range c.Lost {
+		if reason != "" {
+			evs = append(evs, &Lost{Header: h, Dir: dirOf(d), Reason: reason})
+		}
+	}
+	return evs
+}
+
+// applyBaseline ends the absorption of a snapshot.
+func (s *State) applyBaseline(ev *Baseline) {
+	events := s.Totals.Events
+	s.Totals = ev.Totals.clone()
+	s.Totals.Events = max(events, s.Totals.Events)
+	s.nextSeq, s.links, s.started = ev.NextSeq, ev.Links, ev.Started
+	byN := s.renumberLogs(ev.LogN)
+	for _, b := range ev.Conns {
+		if c := s.conns[ID{b.Tap, b.Conn}]; c != nil {
+			s.restore(c, b, byN)
+		}
+	}
+	for _, l := range ev.Learned {
+		if s.learner.taps == nil {
+			s.learner.taps = map[roleKey]*endings{}
+		}
+		s.learner.taps[roleKey{l.Tap, l.Leg}] = &endings{limit: l.Value.Std()}
+	}
+	for k, l := range ev.Lowest {
+		s.lowest[k] = levelOf(l)
+	}
+	s.settle(false)
+	s.settled = nil
+}
+
+// renumberLogs gives the entries of a snapshot the numbers they had.
+func (s *State) renumberLogs(newest uint64) map[uint64]*LogRef {
+	byN := make(map[uint64]*LogRef, len(s.logs))
+	for i, r := range s.logs {
+		r.N = newest - uint64(len(s.logs)-1-i)
+		byN[r.N] = r
+	}
+	s.logN = max(newest, s.logN)
+	s.pending = nil
+	return byN
+}
+
+func (s *State) restore(c *Conn, b baselineConn, logs map[uint64]*LogRef) {
+	for _, n := range b.Logs {
+		if r := logs[n]; r != nil {
+			attach(c, r)
+		}
+	}
+	c.Seq, c.Pinned = b.Seq, b.Pinned
+	if c.Link != nil && b.Link != 0 {
+		c.Link.ID = b.Link
+	}
+	if b.Verdict == nil {
+		return
+	}
+	c.Verdict, c.Settled = *b.Verdict, true
+	for i, o := range s.settling {
+		if o == c {
+			s.settling = append(s.settling[:i], s.settling[i+1:]...)
+			break
+		}
+	}
+}
+
+func (t *Totals) clone() Totals {
+	c := *t
+	for _, m := range []*map[string]uint64{&c.HTTP, &c.Dropped, &c.LogLevels, &c.LogKinds, &c.ViolationsByRule} {
+		fresh := make(map[string]uint64, len(*m))
+		addAll(fresh, *m)
+		*m = fresh
+	}
+	c.Causes = make(map[Cause]uint64, len(t.Causes))
+	for k, n := range t.Causes {
+		c.Causes[k] = n
+	}
+	return c
+}

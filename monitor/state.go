@@ -1,0 +1,280 @@
+package monitor
+
+import (
+	"time"
+
+	"github.com/wstap/wstap/logparse"
+	"github.com/wstap/wstap/ws"
+)
+
+// Bounds are State's limits on memory. Zero fields take the defaults.
+type Bounds struct {
+	Conns  int // all conns kept; beyond it new ones are counted, not kept
+	Closed int // closed conns kept; the oldest unpinned goes first
+	Logs   int // log entries kept
+}
+
+// The defaults of Bounds.
+const (
+	DefaultConns  = 200_000
+	DefaultClosed = 20_000
+	DefaultLogs   = 20_000
+)
+
+// Totals are sums over all conns ever seen, evicted ones included; both conns
+// of a link count.
+type Totals struct {
+	Conns, Links                uint64
+	Upgraded, Refused, Failed   uint64
+	Open, Closed                uint64
+	Frames, Bytes               uint64
+	HTTP                        map[string]uint64 // plain HTTP by status
+	Dropped                     map[string]uint64 // by what
+	Evicted                     uint64
+	Events, Unknown, Oddities   uint64
+	ClockSteps                  uint64
+	Causes                      map[Cause]uint64
+	LogLines, LogParsed, LogBad uint64
+	LogLevels                   map[string]uint64
+	LogKinds                    map[string]uint64
+	LogSummed                   uint64 // of LogLines, those only counted
+	ViolationsByRule            map[string]uint64
+	Collapsed                   uint64
+}
+
+// DroppedAll is the number of records dropped, of whatever kind.
+func (t *Totals) DroppedAll() (n uint64) {
+	for _, v := range t.Dropped {
+		n += v
+	}
+	return n
+}
+
+// LogRef is a log entry kept, with the conns it was joined to.
+type LogRef struct {
+	LogLine
+	N          uint64 // number in order of arrival, from 1
+	Joined     []ID   // both legs of one WebSocket; more when Ambiguous
+	Score      int    // of the join; see join.go
+	Candidates int    // how many were equal
+	Exact      bool   // joined by X-Ngx-Conn or by another line of the same *N
+	Ambiguous  bool   // several candidates were equal
+
+	tried Time // last attempt to join; zero when settled
+}
+
+// State is everything known, as one plain value. Apply is its only mutator
+// (Pin and Watch marks apart); it is not safe for concurrent use.
+type State struct {
+	Totals  Totals
+	Bounds  Bounds
+	Hellos  []*Hello
+	Healths []*Health // newest of each name, in order of first sight
+	Stand   []string  // notes of all hellos
+
+	now     Time
+	started Time // first event
+	conns   map[ID]*Conn
+	list    []*Conn // in order of arrival; holes are nil
+	holes   int
+	closed  []*Conn // closed, oldest first, to evict from
+	nextSeq uint64
+	links   uint64
+	roles   map[roleKey]Role
+
+	limits  []Limit // of taps and of all
+	learner learner
+	keys    map[string]*keyGroup
+
+	logs     []*LogRef // ring, oldest first
+	logN     uint64
+	pending  []*LogRef // not joined yet
+	byNgx    map[ngxConn]*Conn
+	settling []*Conn
+	busy     map[Role][]Time // see busyEnds; of one call of settle
+	notices  []*LogRef
+	settled  []*Conn // since the last Settled
+	lowest   map[string]logparse.Level
+}
+
+type roleKey struct {
+	tap  Instance
+	name string
+}
+
+// NewState returns an empty State.
+func NewState(b Bounds) *State {
+	if b.Conns == 0 {
+		b.Conns = DefaultConns
+	}
+	if b.Closed == 0 {
+		b.Closed = DefaultClosed
+	}
+	if b.Logs == 0 {
+		b.Logs = DefaultLogs
+	}
+	return &State{
+		Bounds: b,
+		conns:  map[ID]*Conn{},
+		roles:  map[roleKey]Role{},
+		keys:   map[string]*keyGroup{},
+		byNgx:  map[ngxConn]*Conn{},
+		lowest: map[string]logparse.Level{},
+		Totals: Totals{
+			HTTP: map[string]uint64{}, Dropped: map[string]uint64{}, Causes: map[Cause]uint64{},
+			LogLevels: map[string]uint64{}, LogKinds: map[string]uint64{}, ViolationsByRule: map[string]uint64{},
+		},
+	}
+}
+
+// Now is the time of the newest event.
+func (s *State) Now() Time { return s.now }
+
+// Started is the time of the oldest event that carried one.
+func (s *State) Started() Time { return s.started }
+
+// Conn finds a conn, or nil.
+func (s *State) Conn(id ID) *Conn { return s.conns[id] }
+
+// Len is the number of conns kept.
+func (s *State) Len() int { return len(s.list) - s.holes }
+
+// Conns calls yield for each conn kept, in order of arrival.
+func (s *State) Conns(yield func(*Conn) bool) {
+	for _, c := range s.list {
+		if c != nil && !yield(c) {
+			return
+		}
+	}
+}
+
+// Logs is the entries kept, oldest first. Valid until the next Apply.
+func (s *State) Logs() []*LogRef { return s.logs }
+
+// Settled returns the conns whose verdict became final since the last call.
+func (s *State) Settled() []*Conn {
+	out := s.settled
+	s.settled = nil
+	return out
+}
+
+// Pin marks a conn so that it is never evicted.
+func (s *State) Pin(id ID, on bool) {
+	if c := s.conns[id]; c != nil {
+		c.Pinned = on
+	}
+}
+
+// HasRole says whether some tap has that role.
+func (s *State) HasRole(r Role) bool {
+	for _, have := range s.roles {
+		if have == r {
+			return true
+		}
+	}
+	return false
+}
+
+// FollowsLog says whether any log entry or log source was seen.
+func (s *State) FollowsLog() bool { return len(s.lowest) > 0 }
+
+// LogBlind says that no log seen so far holds entries as low as info, the
+// level idle kills are written at.
+func (s *State) LogBlind() bool {
+	if len(s.lowest) == 0 {
+		return false
+	}
+	for _, l := range s.lowest {
+		if l != logparse.LevelUnknown && l <= logparse.LevelInfo {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *State) evictClosed() {
+	for len(s.closed) > s.Bounds.Closed {
+		i := 0
+		for i < len(s.closed) && (s.closed[i].Pinned || !s.closed[i].Settled) {
+			i++
+		}
+		if i == len(s.closed) {
+			return
+		}
+		s.evict(s.closed[i])
+		s.closed = append(s.closed[:i], s.closed[i+1:]...)
+	}
+}
+
+func (s *State) evict(c *Conn) {
+	delete(s.conns, c.ID)
+	s.dropKey(c)
+	s.dropNgx(c)
+	for i := range s.list { // oldest closed conns stand near the front
+		if s.list[i] == c {
+			s.list[i] = nil
+			s.holes++
+			break
+		}
+	}
+	if s.holes > 64 && s.holes > len(s.list)/4 {
+		s.compact()
+	}
+	s.Totals.Evicted++
+}
+
+func (s *State) compact() {
+	keep := s.list[:0]
+	for _, c := range s.list {
+		if c != nil {
+			keep = append(keep, c)
+		}
+	}
+	clear(s.list[len(keep):])
+	s.list, s.holes = keep, 0
+}
+
+// phases is the transition table: phase × event type to phase. What is absent
+// does not change the phase; what must not happen is counted as an oddity.
+var phases = map[string][4]Phase{
+	"response":    {Connecting, Open, Closing, Dead}, // to Open by its status, see applyResponse
+	"dial_error":  {Dead, odd, odd, odd},
+	"close_frame": {odd, Closing, Closing, odd},
+	"side_ended":  {Closing, Closing, Closing, odd},
+	"closed":      {Dead, Dead, Dead, odd},
+	"request":     {Connecting, odd, odd, odd},
+	"opened":      {Connecting, odd, odd, odd},
+	"lost":        {Connecting, Open, Closing, odd},
+	"violation":   {Connecting, Open, Closing, odd},
+}
+
+// odd marks an impossible pair.
+const odd Phase = 0xff
+
+// enter moves c by the table; an impossible pair changes nothing but a count.
+func (s *State) enter(c *Conn, event string) {
+	row, ok := phases[event]
+	if !ok {
+		return
+	}
+	if next := row[c.Phase]; next == odd {
+		s.Totals.Oddities++
+	} else {
+		c.Phase = next
+	}
+}
+
+// settleAfter is how long after its close a verdict waits for the other leg
+// and the log, in event time (design §8).
+const settleAfter = 2 * time.Second
+
+func dirOf(i int) ws.Direction { return ws.Direction(i & 1) }
+
+func levelOf(i int) logparse.Level { return logparse.Level(i) }
+
+func dirName(d ws.Direction) string {
+	if d == ws.FromClient {
+		return "client"
+	}
+	return "server"
+}

@@ -1,0 +1,281 @@
+package monitor
+
+import (
+	"time"
+
+	"github.com/wstap/wstap/ws"
+)
+
+// Cause of a conn's end. Where several fit, the first of the list wins
+// (design §8): what was asked for, then what was said on the wire, then who cut.
+type Cause string
+
+const (
+	CauseTapShutdown     Cause = "tap_shutdown"
+	CauseLingering       Cause = "lingering" // closed cleanly, TCP left open until the timeout
+	CauseCloseHandshake  Cause = "close_handshake"
+	CauseProxyShutdown   Cause = "proxy_shutdown" // reload, deploy
+	CauseSlowConsumer    Cause = "slow_consumer"
+	CauseClientReset     Cause = "client_reset"
+	CauseServerReset     Cause = "server_reset"
+	CauseIdleTimeout     Cause = "idle_timeout"
+	CauseLifetimeLimit   Cause = "lifetime_limit"
+	CausePeerVanished    Cause = "peer_vanished" // ETIMEDOUT
+	CauseClientFIN       Cause = "client_fin"
+	CauseServerFIN       Cause = "server_fin"
+	CauseTLSFailed       Cause = "tls_failed"
+	CauseConnectFailed   Cause = "connect_failed"
+	CauseRefused         Cause = "handshake_refused" // a response that is no 101
+	CauseHandshakeFailed Cause = "handshake_failed"  // no response
+	CauseUnknown         Cause = "unknown"
+)
+
+// Causes lists all causes in order of precedence.
+func Causes() []Cause {
+	return []Cause{
+		CauseTapShutdown, CauseLingering, CauseCloseHandshake, CauseProxyShutdown, CauseSlowConsumer, CauseClientReset,
+		CauseServerReset, CauseIdleTimeout, CauseLifetimeLimit, CausePeerVanished, CauseClientFIN, CauseServerFIN,
+		CauseTLSFailed, CauseConnectFailed, CauseRefused, CauseHandshakeFailed, CauseUnknown,
+	}
+}
+
+// Confidence in a cause.
+type Confidence string
+
+const (
+	// Confirmed: the wire alone proves it, or both legs agree, or a leg and its log line.
+	Confirmed Confidence = "confirmed"
+	Likely    Confidence = "likely"   // one leg and the timing
+	Possible  Confidence = "possible" // nothing contradicts it, other causes fit too
+)
+
+// Verdict says why a conn ended, and how we know.
+type Verdict struct {
+	Cause         Cause        `json:"cause"`
+	Confidence    Confidence   `json:"confidence"`
+	Code          ws.CloseCode `json:"code,omitempty"` // 0: never upgraded, there is none
+	CodeDerived   bool         `json:"code_derived,omitempty"`
+	CodeName      string       `json:"code_name,omitempty"`
+	Reason        string       `json:"reason,omitempty"`
+	CloseFrom     string       `json:"close_from"` // "client", "server", "none"
+	CloseAnswered bool         `json:"close_answered,omitempty"`
+	FirstEnd      string       `json:"first_end,omitempty"` // "client", "server", "tap": as this leg saw it
+	FirstEndHow   How          `json:"first_end_how,omitempty"`
+	Evidence      []string     `json:"evidence"`
+}
+
+// Case is all that a verdict may look at.
+type Case struct {
+	Conn     *Conn
+	Other    *Conn // the other leg, nil when it is not seen
+	Idle     *Limit
+	Lifetime *Limit
+	Mass     int     // other conns that nginx's side ended within a second, not idle
+	Notice   *LogRef // a reload's or stop's log line that fits the time
+	LogBlind bool    // a log is followed, and its level hides idle kills
+}
+
+// Judge is pure: the same case gives the same verdict.
+func Judge(k Case) Verdict {
+	j := &judge{Case: k}
+	j.front, j.back = k.Conn.Legs()
+	j.code()
+	j.firstEnd()
+	j.cause()
+	return j.v
+}
+
+// judge collects one verdict.
+type judge struct {
+	Case
+	front, back *Conn
+	v           Verdict
+}
+
+func (j *judge) conclude(c Cause, conf Confidence) { j.v.Cause, j.v.Confidence = c, conf }
+
+func (j *judge) cause() {
+	c := j.Conn
+	switch {
+	case c.ByTap:
+		j.say("%s wstap was being stopped and ended this connection", clock(c.Ended))
+		j.conclude(CauseTapShutdown, Confirmed)
+	case c.Dial != nil:
+		j.connectFailed()
+	case !c.IsUpgraded() && !c.Opaque:
+		j.noUpgrade()
+	default:
+		j.tunnel()
+	}
+}
+
+// code fills in the close code: the first close frame's, else the derived 1006.
+func (j *judge) code() {
+	c := j.Conn
+	j.v.CloseFrom = "none"
+	if !c.IsUpgraded() {
+		return
+	}
+	f := firstCloseFrame(c)
+	if f == nil {
+		j.setCode(ws.CloseAbnormal, true, "")
+		return
+	}
+	j.setCode(f.Code, f.Derived, f.Reason)
+	j.v.CloseFrom = dirName(f.Dir)
+	j.v.CloseAnswered = c.CloseFrame(f.Dir.Other()) != nil
+}
+
+func (j *judge) setCode(code ws.CloseCode, derived bool, reason string) {
+	j.v.Code, j.v.CodeDerived, j.v.CodeName, j.v.Reason = code, derived, code.Name(), reason
+}
+
+func firstCloseFrame(c *Conn) *CloseFrame {
+	if len(c.CloseFrames) == 0 {
+		return nil
+	}
+	first := &c.CloseFrames[0]
+	for i := range c.CloseFrames {
+		if c.CloseFrames[i].At < first.At {
+			first = &c.CloseFrames[i]
+		}
+	}
+	return first
+}
+
+func (j *judge) firstEnd() {
+	switch e := j.Conn.FirstEnd(); {
+	case e != nil:
+		j.v.FirstEnd, j.v.FirstEndHow = dirName(e.Dir), e.How
+	case j.Conn.ByTap:
+		j.v.FirstEnd = "tap"
+	}
+}
+
+func (j *judge) connectFailed() {
+	d := j.Conn.Dial
+	j.say("%s our connection to %s failed after %s: %s; the client side was reset", clock(d.At), j.Conn.Server, span(d.Took.Std()), d.Error)
+	if line := j.anyLine(); line != nil {
+		j.quote(line)
+		j.say("nginx saw the reset that wstap passed on; without wstap it would have logged connect() failed")
+	}
+	j.conclude(CauseConnectFailed, Confirmed)
+}
+
+func (j *judge) noUpgrade() {
+	c := j.Conn
+	if c.Answer != nil {
+		j.say("%s the answer was %d %s, not 101", clock(c.Answer.At), c.Answer.Status, c.Answer.Reason)
+		j.otherHandshake()
+		j.quoteAny()
+		j.conclude(CauseRefused, Confirmed)
+		return
+	}
+	if e := c.FirstEnd(); e != nil {
+		j.say("%s the %s, before any answer", clock(e.At), j.endWords(e))
+	}
+	j.otherHandshake()
+	j.quoteAny()
+	conf := Likely
+	if j.Other != nil || len(c.Logs) > 0 {
+		conf = Confirmed
+	}
+	j.conclude(CauseHandshakeFailed, conf)
+}
+
+// otherHandshake tells what the other leg saw of the attempt.
+func (j *judge) otherHandshake() {
+	switch o := j.Other; {
+	case o == nil:
+	case o.Dial != nil:
+		j.say("on the %s leg the server %s could not be reached: %s", o.Role, o.Server, o.Dial.Error)
+	case o.Answer != nil:
+		j.say("on the %s leg the answer was %d %s", o.Role, o.Answer.Status, o.Answer.Reason)
+	case o.FirstEnd() != nil:
+		j.say("on the %s leg the %s without an answer", o.Role, j.endWordsOf(o, o.FirstEnd()))
+	}
+}
+
+// tunnel judges an established tunnel or an opaque stream, by precedence.
+func (j *judge) tunnel() {
+	for _, rule := range []func() bool{
+		j.lingering, j.closeHandshake, j.proxyShutdown, j.slowConsumer, j.reset,
+		j.idleTimeout, j.lifetimeLimit, j.vanished, j.fin,
+	} {
+		if rule() {
+			j.contrast()
+			return
+		}
+	}
+	j.sayEnds()
+	j.conclude(CauseUnknown, Possible)
+}
+
+// origin says who began the end of a tunnel, as far as the legs show.
+type origin uint8
+
+const (
+	byUnknown  origin = iota
+	byClient          // seen on the front leg
+	byServer          // seen on the back leg
+	byProxy           // nginx ended both legs itself
+	proxySide         // front leg alone: nginx, passing on the server's end or its own
+	proxySideB        // back leg alone: nginx, passing on the client's end or its own
+)
+
+// simultaneous is within what two legs of one end may differ by.
+const simultaneous = 100 * time.Millisecond
+
+func (j *judge) origin() origin {
+	f, b := j.front, j.back
+	switch {
+	case f == nil && b == nil:
+		return j.roleless()
+	case b == nil:
+		return pick(f, byClient, proxySide)
+	case f == nil:
+		return pick(b, proxySideB, byServer)
+	}
+	fo, bo := pick(f, byClient, byProxy), pick(b, byProxy, byServer)
+	switch {
+	case fo == byUnknown || bo == byUnknown:
+		return max(fo, bo)
+	case fo == byProxy && bo == byProxy:
+		return byProxy
+	case fo == byClient && bo == byServer: // both: who was first
+		if f.EndAt() <= b.EndAt() {
+			return byClient
+		}
+		return byServer
+	case fo == byClient:
+		return byClient
+	}
+	return byServer
+}
+
+// roleless judges a tap whose side of nginx is not known: the ends as seen.
+func (j *judge) roleless() origin { return pick(j.Conn, byClient, byServer) }
+
+func pick(c *Conn, client, server origin) origin {
+	e := c.FirstEnd()
+	switch {
+	case e == nil:
+		return byUnknown
+	case e.Dir == ws.FromClient:
+		return client
+	}
+	return server
+}
+
+// bothLegs says that the other leg's end is in, too.
+func (j *judge) bothLegs() bool {
+	return j.Other != nil && j.Other.FirstEnd() != nil
+}
+
+// sure is Confirmed when both legs are seen or a log line supports it.
+func (j *judge) sure(line *LogRef, otherwise Confidence) Confidence {
+	if j.bothLegs() || line != nil {
+		return Confirmed
+	}
+	return otherwise
+}

@@ -1,0 +1,210 @@
+package observe
+
+import (
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/ws"
+)
+
+// conn counts one conn. Guarded by its stream's mutex.
+type conn struct {
+	stream   *Stream
+	n        uint64
+	muted    bool // refused by a full queue: relayed, not recorded
+	opened   monitor.Time
+	upgraded monitor.Time
+	lastByte monitor.Time // either direction; the gap runs from here
+
+	sample       monitor.Sample
+	pings        [2]pings
+	blockedSince [2]monitor.Time
+	blockedAtEnd [2]bool
+	endSeen      bool
+	closeFrames  [2]uint8
+
+	last      [monitor.LastFrames]monitor.FrameRecord // ring
+	frameN    uint64
+	records   []monitor.FrameRecord // since the last Collect
+	collapsed uint64                // of sample.Collapsed, already told
+}
+
+func (c *conn) head(at monitor.Time) monitor.Header {
+	if c.opened == 0 {
+		c.opened = at
+	}
+	return monitor.Header{At: at, Tap: c.stream.hub.Instance, Leg: c.stream.leg, Conn: c.n}
+}
+
+func (c *conn) emit(ev monitor.Event) {
+	if !c.muted {
+		c.stream.hub.Emit(ev)
+	}
+}
+
+// bytes counts n bytes of dir read at a time, and the gap before them.
+func (c *conn) bytes(dir ws.Direction, at monitor.Time, n int) {
+	t := &c.sample.Dir[dir]
+	t.Bytes += uint64(n)
+	t.LastByte = max(t.LastByte, at)
+	if c.upgraded != 0 {
+		c.gap(at)
+	}
+	c.lastByte = max(c.lastByte, at)
+}
+
+func (c *conn) gap(at monitor.Time) {
+	g := at.Sub(c.lastByte)
+	b := monitor.GapBucket(max(g, 0))
+	if b < 0 {
+		return
+	}
+	c.sample.Gaps[b]++
+	if g > c.sample.LongestGap.Std() {
+		c.sample.LongestGap, c.sample.LongestGapAt = monitor.Millis(g), c.lastByte
+	}
+}
+
+// frame counts the frame that d has just completed.
+func (c *conn) frame(dir ws.Direction, at monitor.Time, d *ws.FrameDecoder) {
+	f := d.Frame()
+	t := &c.sample.Dir[dir]
+	t.Frames[f.Opcode&15]++
+	if f.Opcode.IsData() {
+		t.LastData = at
+		if f.Fin {
+			t.Messages++
+		}
+	} else {
+		c.control(dir, at, f.Opcode, d)
+	}
+	c.record(monitor.RecordFrame(at, dir, f))
+	if v := d.Violations(); v != 0 {
+		for r := range v.Each() {
+			c.violation(dir, at, r)
+		}
+	}
+}
+
+func (c *conn) control(dir ws.Direction, at monitor.Time, op ws.Opcode, d *ws.FrameDecoder) {
+	switch op {
+	case ws.OpClose:
+		c.closeFrame(dir, at, d)
+	case ws.OpPing:
+		c.pings[dir].sent(&c.sample.Dir[dir], at, d.Control())
+	case ws.OpPong:
+		from := dir.Other()
+		c.pings[from].answered(&c.sample.Dir[from], at, d.Control())
+	}
+}
+
+// closeFramesTold bounds the close frames of a direction that become events.
+const closeFramesTold = 2
+
+func (c *conn) closeFrame(dir ws.Direction, at monitor.Time, d *ws.FrameDecoder) {
+	if c.closeFrames[dir] >= closeFramesTold {
+		return
+	}
+	c.closeFrames[dir]++
+	code, reason := d.Close()
+	c.emit(&monitor.CloseFrame{
+		Header: c.head(at), Dir: dir, Code: code,
+		Derived: code == ws.CloseNoStatus && len(d.Control()) == 0,
+		Reason:  c.stream.hub.Redact.Text(string(reason)),
+	})
+}
+
+// violation counts a broken rule; the first of each direction is an event.
+func (c *conn) violation(dir ws.Direction, at monitor.Time, r ws.Rule) {
+	before := len(c.sample.Violations)
+	c.sample.AddViolation(r.String(), dir, 1)
+	if len(c.sample.Violations) > before {
+		c.emit(&monitor.Violation{Header: c.head(at), Dir: dir, Rule: r.String(), Section: r.Section(), Count: 1})
+	}
+}
+
+// maxRecords bounds the frame records of a conn between two Collects, 50 ms
+// apart: above 10,000 a second they collapse into a count.
+const maxRecords = 500
+
+func (c *conn) record(r monitor.FrameRecord) {
+	c.last[c.frameN%monitor.LastFrames] = r
+	c.frameN++
+	if !c.stream.hub.Records || c.muted {
+		return
+	}
+	if len(c.records) >= maxRecords {
+		c.sample.Collapsed++
+		return
+	}
+	c.records = append(c.records, r)
+}
+
+// flushRecords emits the frame records since the last call.
+func (c *conn) flushRecords(at monitor.Time) {
+	if len(c.records) == 0 {
+		return
+	}
+	c.emit(&monitor.Frames{Header: c.head(at), Records: c.records, Collapsed: c.sample.Collapsed - c.collapsed})
+	c.records, c.collapsed = nil, c.sample.Collapsed
+}
+
+// lastRecords is the ring in order.
+func (c *conn) lastRecords() []monitor.FrameRecord {
+	n := min(c.frameN, monitor.LastFrames)
+	out := make([]monitor.FrameRecord, 0, n)
+	for i := c.frameN - n; i < c.frameN; i++ {
+		out = append(out, c.last[i%monitor.LastFrames])
+	}
+	return out
+}
+
+// block notes that a write of dir's bytes begins or ceases to wait.
+func (c *conn) block(dir ws.Direction, at monitor.Time, now bool) {
+	since := &c.blockedSince[dir]
+	switch {
+	case now && *since == 0:
+		*since = at
+	case !now && *since != 0:
+		c.sample.Dir[dir].Blocked += monitor.Millis(at.Sub(*since))
+		*since = 0
+	}
+}
+
+func (c *conn) blocked() bool { return c.blockedSince[0] != 0 || c.blockedSince[1] != 0 }
+
+// end remembers who was stuck when the first side ended: the writes themselves
+// come back soon after, with an error.
+func (c *conn) end(monitor.Time) {
+	if c.endSeen {
+		return
+	}
+	c.endSeen = true
+	for d := range c.blockedAtEnd {
+		c.blockedAtEnd[d] = c.blockedSince[d] != 0
+	}
+}
+
+// snapshot is the sample as of now. Violations travel with the last one only.
+func (c *conn) snapshot(at monitor.Time) monitor.Sample {
+	s := c.sample
+	s.Violations = nil
+	for d := range s.Dir {
+		if since := c.blockedSince[d]; since != 0 {
+			s.Dir[d].Blocked += monitor.Millis(max(at.Sub(since), 0))
+			s.Dir[d].BlockedNow = true
+		}
+		if c.endSeen {
+			s.Dir[d].BlockedNow = c.blockedAtEnd[d]
+		}
+	}
+	return s
+}
+
+func (c *conn) close(at monitor.Time, byTap bool) {
+	if c.upgraded != 0 && !c.endSeen {
+		c.gap(at)
+	}
+	c.flushRecords(at)
+	s := c.snapshot(at)
+	s.Violations = c.sample.Violations
+	c.emit(&monitor.Closed{Header: c.head(at), ByTap: byTap, Sample: s, Last: c.lastRecords()})
+}
