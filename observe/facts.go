@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"strings"
+
 	"github.com/wstap/wstap/internal/redact"
 	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/ws"
@@ -14,8 +16,8 @@ func requestEvent(r *redact.Redactor, head *ws.Head, req *ws.Request) *monitor.R
 		Extensions: req.Extensions, Upgrade: req.Upgrade, Connection: req.Connection,
 		NgxConn: head.Get("X-Ngx-Conn"),
 	}
-	for _, p := range req.Subprotocols {
-		ev.Subprotocols = append(ev.Subprotocols, r.Subprotocols(p))
+	if len(req.Subprotocols) > 0 { // as one list: a secret may follow the name that tells of it
+		ev.Subprotocols = strings.Split(r.Subprotocols(strings.Join(req.Subprotocols, ", ")), ", ")
 	}
 	for _, f := range req.Forwarded {
 		ev.Forwarded = append(ev.Forwarded, f.Name+": "+r.Header(f.Name, f.Value))

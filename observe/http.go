@@ -12,7 +12,7 @@ import (
 type httpMode struct {
 	dec     [2]ws.HTTPDecoder
 	began   [2]monitor.Time // first byte of the message being read, per direction
-	size    [2]uint64       // its bytes so far
+	size    [2]uint64       // its bytes so far that no conn has counted
 	nth     int             // requests seen
 	waiting []exchange      // sent, not answered completely; oldest first
 	held    []byte          // client bytes after an upgrade request, until its answer
@@ -79,8 +79,7 @@ func (s *Stream) requests(at monitor.Time, p []byte) []byte {
 			h.began[ws.FromClient] = at
 		}
 		n, ev := d.Next(p)
-		h.size[ws.FromClient] += uint64(n)
-		s.countLast(ws.FromClient, at, n)
+		s.count(ws.FromClient, at, n, len(h.waiting)-1)
 		p = p[n:]
 		switch ev {
 		case ws.HTTPNone:
@@ -106,13 +105,15 @@ func lostReason(d *ws.HTTPDecoder) string {
 	return "not HTTP"
 }
 
-// countLast counts body bytes for the conn of the newest request.
-func (s *Stream) countLast(dir ws.Direction, at monitor.Time, n int) {
-	if w := s.http.waiting; n > 0 && len(w) > 0 {
-		if c := w[len(w)-1].conn; c != nil {
-			c.bytes(dir, at, n)
-		}
+// count gives n bytes to the conn of the i-th exchange that waits, or keeps
+// them in mind until it is clear whose they are.
+func (s *Stream) count(dir ws.Direction, at monitor.Time, n, i int) {
+	h := s.http
+	if n > 0 && i >= 0 && i < len(h.waiting) && h.waiting[i].conn != nil {
+		h.waiting[i].conn.bytes(dir, at, n)
+		return
 	}
+	h.size[dir] += uint64(n)
 }
 
 // request takes a complete request head.
@@ -155,9 +156,7 @@ func (s *Stream) responses(at monitor.Time, p []byte) []byte {
 			return p
 		}
 		n, ev := d.Next(p)
-		if n > 0 && len(h.waiting) > 0 && h.waiting[0].conn != nil {
-			h.waiting[0].conn.bytes(ws.FromServer, at, n)
-		}
+		s.count(ws.FromServer, at, n, 0)
 		p = p[n:]
 		switch ev {
 		case ws.HTTPNone:
@@ -243,6 +242,7 @@ func (s *Stream) responseEnd(at monitor.Time) []byte {
 		return nil // an interim response ended
 	}
 	h.waiting = h.waiting[1:]
+	h.size[ws.FromServer] = 0
 	if x.conn == nil {
 		s.hub.plain(s.leg, strconv.Itoa(x.status))
 		return nil

@@ -197,6 +197,11 @@ func (s *Stream) open(at monitor.Time, opaque bool, reason string) *conn {
 func (s *Stream) goOpaque(dir ws.Direction, at monitor.Time, reason string) {
 	if s.conn == nil {
 		s.conn = s.open(at, true, reason)
+		for d, n := range s.http.size { // what the decoders had swallowed
+			if n > 0 {
+				s.conn.bytes(ws.Direction(d), at, int(n))
+			}
+		}
 	} else {
 		s.conn.emit(&monitor.Lost{Header: s.conn.head(at), Dir: dir, Reason: reason, Offset: s.conn.sample.Dir[dir].Bytes})
 	}

@@ -124,7 +124,7 @@ func (d *HTTPDecoder) beginBody(p []byte) (int, HTTPEvent, bool) {
 	if err := d.frameBody(); err != nil {
 		return d.lose(p, err.Error())
 	}
-	d.remaining, d.framed = d.body.Length, false
+	d.remaining = d.body.Length
 	switch d.body.Kind {
 	case BodyLength:
 		if d.remaining == 0 {

@@ -65,7 +65,7 @@ type FrameDecoder struct {
 
 	// The fragmented message, apart from the frame: control frames may come between its fragments, RFC 6455 §5.4.
 	message     Opcode // OpText or OpBinary inside of one, OpContinuation outside
-	messageText bool   // its UTF-8 is still being checked
+	messageText bool   // it is text that is still being checked; without meaning outside of one
 	text        utf8State
 
 	headLen    uint8
@@ -191,8 +191,8 @@ func (d *FrameDecoder) begin(h []byte) {
 	}
 }
 
-// brokenRules returns the rules that the header breaks by itself, whatever came before. least is the smallest length that
-// needs as many bytes as it was written in.
+// brokenRules returns the rules that the header breaks by itself, whatever came before. least is the smallest length
+// that needs as many bytes as it was written in.
 func (f *Frame) brokenRules(dir Direction, deflate bool, least uint64) (s RuleSet) {
 	if f.RSV != 0 {
 		s = f.brokenBits(deflate)
@@ -260,7 +260,7 @@ func (d *FrameDecoder) follow() {
 	}
 	d.check = d.messageText
 	if f.Fin {
-		d.message, d.messageText = OpContinuation, false
+		d.message = OpContinuation
 	}
 }
 

@@ -20,6 +20,23 @@ func TestDirection(t *testing.T) {
 	}
 }
 
+func TestDirectionText(t *testing.T) {
+	for d, want := range []string{FromClient: "from_client", FromServer: "from_server"} {
+		text, err := Direction(d).MarshalText()
+		if string(text) != want || err != nil {
+			t.Errorf("MarshalText of %v = %q, %v", Direction(d), text, err)
+		}
+		back := Direction(d).Other()
+		if err := back.UnmarshalText(text); err != nil || back != Direction(d) {
+			t.Errorf("UnmarshalText(%q): %v, %v", text, back, err)
+		}
+	}
+	d := FromServer
+	if err := d.UnmarshalText([]byte("from client")); err == nil || d != FromServer {
+		t.Errorf("UnmarshalText of no direction: %v, %v", d, err)
+	}
+}
+
 // TestOpcodeNames walks all 16 values of the wire's field.
 func TestOpcodeNames(t *testing.T) {
 	known := map[Opcode]string{0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
@@ -36,7 +53,7 @@ func TestOpcodeNames(t *testing.T) {
 		}
 		checkMeaning(t, op.String(), op.Meaning())
 	}
-	if op := Opcode(16); op.IsData() || !op.IsReserved() || op.String() != "reserved-16" {
+	if op := Opcode(16); op.IsData() || !op.IsReserved() || op.String() != "reserved-16" || op.Meaning() == "" {
 		t.Error("a number over four bits passes for an opcode")
 	}
 }
