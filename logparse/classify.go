@@ -66,13 +66,14 @@ func (set *ruleset) match(message string) *rule {
 }
 
 func (r *rule) fits(message string) bool {
-	if !strings.HasPrefix(message, r.parts[0]) {
+	n := len(r.parts[0])
+	if n > len(message) || n > 0 && message[n-1] != r.parts[0][n-1] || message[:n] != r.parts[0] {
 		return false
 	}
-	rest := message[len(r.parts[0]):]
 	if r.Pure {
-		return boundary(message, len(r.parts[0]))
+		return boundary(message, n)
 	}
+	rest := message[n:]
 	for _, p := range r.parts[1:] {
 		i := strings.Index(rest, p)
 		if i < 0 {

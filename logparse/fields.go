@@ -60,10 +60,8 @@ func (e *Entry) parseContext(s string, strict bool) fit {
 		return misfit
 	}
 	e.Client, e.Present = s[:n], e.Present|HasClient
-	if s = s[n:]; s == "" {
-		return wholeFit
-	}
-	if !strings.HasPrefix(s, keyServer) {
+	s = s[n:]
+	if !strings.HasPrefix(s, keyServer) { // nginx always writes it, be it empty
 		return beginning(s, keyServer)
 	}
 	s = s[len(keyServer):]
@@ -212,16 +210,20 @@ func valueEnd(v string, key int) (int, fit) {
 }
 
 // referrerEnd: the referrer comes last, so everything up to the final quote
-// belongs to it, except a ctx suffix.
+// belongs to it, except a ctx suffix, whole or cut.
 func referrerEnd(v string) (int, fit) {
-	if v == "" || v[len(v)-1] != '"' {
-		return len(v), partFit
-	}
-	end := len(v) - 1
-	if i := strings.LastIndex(v[:end], `"`+keyCtx); i >= 0 && strings.IndexByte(v[i+1+len(keyCtx):end], '"') < 0 {
+	const next = `"` + keyCtx
+	i := strings.LastIndex(v, next)
+	if i >= 0 && strings.IndexByte(strings.TrimSuffix(v[i+len(next):], `"`), '"') < 0 {
 		return i, wholeFit
 	}
-	return end, wholeFit
+	if v != "" && v[len(v)-1] == '"' {
+		return len(v) - 1, wholeFit
+	}
+	if i = strings.LastIndexByte(v, '"'); i >= 0 && beginning(v[i+1:], keyCtx) == partFit {
+		return i, partFit
+	}
+	return len(v), partFit
 }
 
 // trailer takes what follows the last quoted field.

@@ -100,7 +100,7 @@ type Known struct {
 	Kind    Kind
 	Words   string // nginx's fixed words; % stands for text that varies
 	Pure    bool   // nothing but these words: no text chosen by others
-	Meaning string // one line for whoever looks at an incident; on a kind's first row
+	Meaning string // one line for whoever looks at an incident; on one row of the kind
 	ends    bool   // the message ends with Words
 }
 
@@ -262,7 +262,7 @@ func Catalogue() []Known { return append([]Known(nil), rows...) }
 // Meaning is the one-line explanation of k, "" if there is none.
 func (k Kind) Meaning() string {
 	for i := range rows {
-		if rows[i].Kind == k {
+		if rows[i].Kind == k && rows[i].Meaning != "" {
 			return rows[i].Meaning
 		}
 	}

@@ -127,12 +127,13 @@ func (e *Entry) mixed(text string) fit {
 		}
 		i += n
 		f := e.parseContext(text[i:], true)
-		if f == wholeFit && tailFits(text[:i]) {
+		ok := f != misfit && e.convinces(text[:i], f)
+		if ok && f == wholeFit {
 			e.peel(text[:i])
 			return wholeFit
 		}
 		e.clearContext()
-		if f == partFit && part < 0 && tailFits(text[:i]) {
+		if ok && part < 0 {
 			part = i
 		}
 	}
@@ -144,12 +145,17 @@ func (e *Entry) mixed(text string) fit {
 	return e.parseContext(text[part:], true)
 }
 
-// tailFits refuses a place within the quotes of a file name.
-func tailFits(before string) bool {
-	if strings.HasPrefix(before, `open() "`) {
-		return strings.HasSuffix(before, ")") // errno always follows
+// convinces judges fields that begin after the text before: not within the
+// quotes of a file name or a header, unless the quotes cannot be trusted and
+// the fields are all there.
+func (e *Entry) convinces(before string, f fit) bool {
+	if strings.HasSuffix(before, ")") { // errno
+		return true
 	}
-	return true
+	if strings.HasPrefix(before, `open() "`) {
+		return false // errno always follows
+	}
+	return strings.Count(before, `"`)%2 == 0 || f == wholeFit && e.Has(HasRequest)
 }
 
 // peel takes action and errno from the end of s; what remains is the message.

@@ -24,9 +24,9 @@ func (r *Redactor) Head(raw []byte) []byte {
 		case isAny(line[0], " \t") && name != "": // a folded line continues the header before it: RFC 9112 §5.2
 			out = append(out, r.headerValue(name, line)...)
 		default:
-			var value string
-			name, value = cutHeader(line)
-			out = append(append(out, line[:len(line)-len(value)]...), r.headerValue(name, value)...)
+			before, value := cutHeader(line)
+			name = strings.Trim(strings.TrimSuffix(before, ":"), " \t")
+			out = append(append(out, r.headerName(before)...), r.headerValue(name, value)...)
 		}
 		out = append(out, end...)
 		raw = rest
@@ -61,13 +61,23 @@ func (r *Redactor) startLine(line string) string {
 	return method + " " + r.Target(rest[:end]) + rest[end:]
 }
 
-// cutHeader splits a header line. A line without a colon has no name and is all value.
-func cutHeader(line string) (name, value string) {
-	i := strings.IndexByte(line, ':')
-	if i < 0 {
-		return "", line
+// cutHeader splits a header line at its first colon that is not part of a mark. A line without a colon has no name
+// and is all value.
+func cutHeader(line string) (before, value string) {
+	for i := range len(line) {
+		if line[i] == ':' && !strings.HasSuffix(line[:i+1], markStart) {
+			return line[:i+1], line[i+1:]
+		}
 	}
-	return strings.Trim(line[:i], " \t"), line[i+1:]
+	return "", line
+}
+
+// headerName redacts what a malformed line holds before its colon; names proper stay.
+func (r *Redactor) headerName(before string) string {
+	if before == "" {
+		return ""
+	}
+	return r.Text(before[:len(before)-1]) + ":"
 }
 
 func (r *Redactor) headerValue(name, value string) string {

@@ -105,7 +105,7 @@ func TestHostileInputIsLinear(t *testing.T) {
 		r.Text(in[len("/x?token="):])
 		r.Target(in)
 		r.Head([]byte(in))
-		if took := time.Since(start); took > 3*time.Second {
+		if took := time.Since(start); took > 10*time.Second {
 			t.Errorf("256 KiB of %q took %v", unit, took)
 		}
 	}

@@ -26,8 +26,10 @@ const (
 )
 
 // Redactor redacts with one key. A nil Redactor returns everything as it is. It may be used by several goroutines at
-// once.
-type Redactor struct{ macs sync.Pool } // hash.Hash: keying one costs more than using it
+// once. Make it with New.
+type Redactor struct {
+	macs sync.Pool // of hash.Hash: keying one costs more than using it
+}
 
 // New returns a Redactor whose marks depend on key, random bytes made at start.
 func New(key []byte) *Redactor {

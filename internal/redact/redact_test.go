@@ -182,10 +182,13 @@ func TestHead(t *testing.T) {
 		{"no version", "GET /?token=a", "GET /?token=‹›"},
 		{"cut in a value", "GET / HTTP/1.1\r\nAuthorization: Bearer ab", "GET / HTTP/1.1\r\nAuthorization: Bearer ‹›"},
 		{"body", "GET / HTTP/1.1\r\n\r\ntoken=a", "GET / HTTP/1.1\r\n\r\ntoken=‹›"},
+		{"no name", "\ntoken=a", "\ntoken=‹›"},
+		{"secret in a name", "GET / HTTP/1.1\ntoken=a: b", "GET / HTTP/1.1\ntoken=‹›: ‹›"},
 		{"empty", "", ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			checkIdempotent(t, r, c.in)
 			if got := shape(string(r.Head([]byte(c.in)))); got != c.want {
 				t.Errorf("Head(%q)\n got %q\nwant %q", c.in, got, c.want)
 			}

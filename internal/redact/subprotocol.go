@@ -29,7 +29,7 @@ func (r *Redactor) Subprotocols(value string) string {
 // this one is.
 func (r *Redactor) subprotocol(item string, secret bool) (with string, names bool) {
 	at := tokenStart(item)
-	names = at == 0 && sensitive(item)
+	names = at == 0 && sensitive(item) && withoutMark(item) == item
 	switch {
 	case item == "" || knownSubprotocols[strings.ToLower(item)]:
 		return item, false
@@ -59,15 +59,23 @@ const (
 	leastRandom     = 32 // characters of an item that is a token by its looks alone
 )
 
-// tokenStart returns where a token begins in an item such as bearer.TOKEN, 0 if the item is not of that kind. The
-// first telling word decides: later ones may be part of the token.
+// tokenStart returns where a token begins in an item such as bearer.TOKEN, 0 if the item is not of that kind.
 func tokenStart(item string) int {
 	if len(item) > len(kubernetesToken) && strings.EqualFold(item[:len(kubernetesToken)], kubernetesToken) {
 		return len(kubernetesToken)
 	}
-	if at := strings.Index(item, "eyJ"); at > 0 && strings.Count(item[at:], ".") >= 2 {
+	named := namedTokenStart(item)
+	at := strings.Index(item, "eyJ")
+	if at > 0 && (named == 0 || at < named) && strings.Count(item[at:], ".") >= 2 && !looksRandom(item[:at]) {
 		return at
 	}
+	return named
+}
+
+// namedTokenStart looks for a telling word and a separator. The first word decides: later ones may be part of the
+// token.
+func namedTokenStart(item string) int {
+	const sure, unsure = ".:=|~!/", "-_"
 	_, i := firstWord(asciiLower(item))
 	if i == 0 {
 		return 0
@@ -75,14 +83,21 @@ func tokenStart(item string) int {
 	for i < len(item) && isAlnum(item[i]) {
 		i++
 	}
-	const sure = ".:=|~!/"
-	if i+1 >= len(item) {
+	if i+1 >= len(item) || !isAny(item[i], sure+unsure) {
 		return 0
 	}
 	if isAny(item[i], sure) || len(item)-i > leastToken || strings.ContainsAny(item[i:], sure) {
 		return i + 1
 	}
 	return 0
+}
+
+// withoutMark returns item without the mark at its end: what is left has been judged before.
+func withoutMark(item string) string {
+	if n := len(item) - markLen; n >= 0 && isMark(item[n:]) {
+		return item[:n]
+	}
+	return item
 }
 
 func asciiLower(s string) []byte {
@@ -99,7 +114,8 @@ func looksRandom(item string) bool {
 	if strings.HasPrefix(item, "eyJ") && strings.Count(item, ".") >= 2 {
 		return true
 	}
-	if len(item) < leastRandom || isMark(item) {
+	item = withoutMark(item)
+	if len(item) < leastRandom {
 		return false
 	}
 	mixed := strings.ContainsAny(item, "0123456789") || strings.ToLower(item) != item && strings.ToUpper(item) != item

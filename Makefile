@@ -1,0 +1,44 @@
+# wstap. `make help` lists the targets.
+
+GO       ?= go
+PKGS     := ./...
+FUZZTIME ?= 20s
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: ## build ./bin/wstap
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/wstap ./cmd/wstap
+
+test: deps lint ## install what the tests need, lint, run all tests with the race detector
+	$(GO) test -race -timeout 15m $(PKGS)
+
+quick: ## all tests without installing anything, without the race detector
+	$(GO) test $(PKGS)
+
+deps: ## install nginx and the ws package where they are missing
+	@./.ci/deps
+
+lint: ## gofmt, go vet, staticcheck (pinned in go.mod)
+	@out=$$(gofmt -s -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt -s -w these:"; echo "$$out"; exit 1; fi
+	$(GO) vet $(PKGS)
+	$(GO) tool staticcheck $(PKGS)
+
+fuzz: ## every fuzz target for FUZZTIME (20s)
+	@for pkg in $$($(GO) list $(PKGS)); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+bench: deps ## wstap against nginx side by side in one run, and the micro-benchmarks
+	$(GO) run ./internal/bench
+	$(GO) test -run '^$$' -bench . -benchtime 300ms $(PKGS)
+
+golden: ## write the golden files anew; look at the difference before you commit
+	$(GO) test ./tui ./report -update
+
+demo: ## the demo
+	$(GO) run ./cmd/wstap demo
+
+.PHONY: help build test quick deps lint fuzz bench golden demo
