@@ -183,7 +183,7 @@ func verdicts(s *monitor.State) (evs []monitor.Event) {
 	for _, c := range s.Settled() {
 		evs = append(evs, &monitor.Verdicted{
 			Header: monitor.Header{At: s.Now(), Tap: c.ID.Tap, Leg: c.Tap, Conn: c.ID.Conn},
-			Key:    c.Key(), Target: c.Target(), Verdict: c.Verdict,
+			Seq:    c.Seq, Key: c.Key(), Target: c.Target(), Verdict: c.Verdict,
 		})
 	}
 	return evs

@@ -47,3 +47,14 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// One string a line is all that parsing allocates.
+func TestAllocations(t *testing.T) {
+	for _, line := range [][]byte{[]byte(grammarTable[0].line), []byte(nextLine), []byte(plainLine)} {
+		var p Parser
+		n := testing.AllocsPerRun(100, func() { p.Line(line, func(*Entry) {}) })
+		if n != 1 {
+			t.Errorf("%v allocations for %q, want 1", n, line)
+		}
+	}
+}

@@ -40,12 +40,15 @@ type Parser struct {
 	line int64 // physical lines so far
 	e    Entry
 	held bool
-	text string // body of the entry held, of all its lines
-	last int    // length of the body of its last line
-	open openness
-	size int // bytes of the write that the entry held belongs to
-	pids [16]int
-	next int // in pids
+	name string // envelope.name of the entry held
+
+	tagged bool   // envelope.tagged of it
+	text   string // body of the entry held, of all its lines
+	last   int    // length of the body of its last line
+	open   openness
+	size   int // bytes of the write that the entry held belongs to
+	pids   [16]int
+	next   int // in pids
 }
 
 // openness says how sure it is that the write of an entry goes on.
@@ -78,14 +81,18 @@ func (p *Parser) Line(line []byte, emit func(*Entry)) {
 	}
 	env := envelope{body: raw}
 	if !ok {
-		if env = unwrap(raw); len(env.body) < len(raw) {
+		env = unwrap(raw)
+		if p.swallows(&env, raw) {
+			env = envelope{body: raw, name: p.name}
+		} else if len(env.body) < len(raw) {
 			h, ok = parseHead(env.body)
 		}
 	}
-	if !ok && p.join(raw, &env, long, emit) {
+	same := p.held && (strings.HasPrefix(env.name, p.name) || p.tagged && !env.tagged)
+	if !ok && same && p.join(raw, &env, long, emit) {
 		return
 	}
-	forged := ok && p.held && p.forges(&env, &h)
+	forged := ok && same && p.forges(&env, &h)
 	open, size := p.open, p.size
 	p.Flush(emit)
 	switch {
@@ -97,6 +104,16 @@ func (p *Parser) Line(line []byte, emit func(*Entry)) {
 		p.other(raw, &env, long, emit)
 	}
 }
+
+// swallows says that raw, which does not begin with a time, belongs to the
+// write of the entry held, so that what looks like an envelope is not one: the
+// lines of that write have none, and a client could make one up.
+func (p *Parser) swallows(env *envelope, raw string) bool {
+	return p.held && p.open != closed && p.size+1+len(raw) <= cutAtOpenResty && (p.plain() || p.tagged && !env.tagged)
+}
+
+// plain says that the entry held came without an envelope.
+func (p *Parser) plain() bool { return p.e.Prefix == "" && p.e.SourceTime.IsZero() }
 
 // Pending says that an entry is held back. Who follows a live log calls Flush
 // when nothing came for a second or so.
@@ -115,6 +132,7 @@ func (p *Parser) Reset(file string) { *p = Parser{File: file} }
 
 // start fills what an entry has from its first physical line.
 func (p *Parser) start(raw string, env *envelope, long bool) {
+	p.name, p.tagged = env.name, env.tagged
 	e := &p.e
 	*e = Entry{} // in place: a literal would be made elsewhere and copied
 	e.Line, e.Lines, e.File, e.Raw, e.Prefix, e.SourceTime = p.line, 1, p.File, raw, env.prefix, env.at
@@ -221,7 +239,7 @@ func (p *Parser) join(raw string, env *envelope, long bool, emit func(*Entry)) b
 	if strings.HasPrefix(env.body, consolePrefix) {
 		return false
 	}
-	if p.e.Prefix == "" && p.e.SourceTime.IsZero() {
+	if p.plain() {
 		env.body = raw // what looks like an envelope is the entry's own text
 	}
 	body := strings.TrimSuffix(env.body, "\r")

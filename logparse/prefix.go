@@ -10,7 +10,9 @@ import (
 type envelope struct {
 	body   string    // the line
 	prefix string    // what stood before it
+	name   string    // the part of prefix that all lines of one source share
 	at     time.Time // the transport's time, if it has date and zone
+	tagged bool      // by host and tag: once a message, where others prefix each line
 	syslog bool
 }
 
@@ -45,16 +47,21 @@ func (env *envelope) layer(s string) int {
 	case c == '<':
 		return env.syslogHead(s)
 	case c == '[':
-		return podPrefix(s)
+		return env.named(s, podPrefix(s))
 	case c-'0' <= 9:
 		return env.isoHead(s)
 	case c|0x20-'a' <= 25:
 		if n := env.shortHead(s); n > 0 {
 			return n
 		}
-		return composePrefix(s)
 	}
-	return composePrefix(s)
+	return env.named(s, composePrefix(s))
+}
+
+// named notes that the first n bytes of s name the source.
+func (env *envelope) named(s string, n int) int {
+	env.name += s[:n]
+	return n
 }
 
 // unwrapJSON reads a record of Docker's json-file driver.
@@ -245,6 +252,7 @@ func (env *envelope) hostTag(s string, withHost bool) int {
 	if !strings.HasPrefix(s[i:], ": ") {
 		return 0
 	}
+	env.tagged = true
 	env.syslog = env.syslog || !pid
-	return i + 2
+	return env.named(s, i+2)
 }

@@ -183,6 +183,7 @@ func (s *State) applyEnd(c *Conn, ev *SideEnded) {
 		}
 	}
 	c.Ends = append(c.Ends, *ev)
+	s.beginSettling(c)
 	if len(c.Ends) == 2 && c.Ends[1].At < c.Ends[0].At {
 		c.Ends[0], c.Ends[1] = c.Ends[1], c.Ends[0]
 	}
@@ -197,7 +198,9 @@ func (s *State) applyClosed(c *Conn, ev *Closed) {
 	if !c.Ended.IsZero() {
 		return
 	}
-	c.Ended, c.ByTap, c.Last = ev.At, ev.ByTap, ev.Last
+	c.Ended, c.Last = ev.At, ev.Last
+	c.ByTap = ev.ByTap && len(c.Ends) == 0
+	s.countViolations(c, ev)
 	s.replaceSample(c, &ev.Sample)
 	s.Totals.Collapsed += ev.Sample.Collapsed
 	s.Totals.Open--
@@ -205,9 +208,20 @@ func (s *State) applyClosed(c *Conn, ev *Closed) {
 	if c.Dial == nil && c.Answer == nil && !c.Opaque {
 		s.Totals.Failed++
 	}
-	s.settling = append(s.settling, c)
+	s.beginSettling(c)
 	s.closed = append(s.closed, c)
 	s.evictClosed()
+}
+
+// countViolations adds what the last sample knows beyond the first of each
+// rule and direction, which came as events.
+func (s *State) countViolations(c *Conn, ev *Closed) {
+	for _, v := range ev.Sample.Violations {
+		s.Totals.ViolationsByRule[v.Rule] += v.Count
+	}
+	for _, v := range c.Sample.Violations {
+		s.Totals.ViolationsByRule[v.Rule] -= v.Count
+	}
 }
 
 func (s *State) applySamples(ev *Samples) {

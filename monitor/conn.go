@@ -54,8 +54,9 @@ type Conn struct {
 	Settled  bool // Verdict is final
 	Pinned   bool
 
-	limits  []Limit // of this conn alone
-	joinAll int     // log lines beyond those kept
+	settling bool    // on State.settling
+	limits   []Limit // of this conn alone
+	joinAll  int     // log lines beyond those kept
 }
 
 // HeadKept is how much of a head State keeps; the recording has the rest.

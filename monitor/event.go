@@ -267,6 +267,7 @@ type Dropped struct {
 // Verdicted is derived by State, never recorded: a conn's verdict has settled.
 type Verdicted struct {
 	Header
+	Seq     uint64  `json:"seq"` // Conn.Seq
 	Key     string  `json:"key,omitempty"`
 	Target  string  `json:"target,omitempty"`
 	Verdict Verdict `json:"verdict"`

@@ -9,6 +9,9 @@ import (
 // Assumed is nginx's default proxy_read_timeout, in force where no limit is known.
 const Assumed = 60 * time.Second
 
+// SourceAssumed is the source of the assumed limit.
+const SourceAssumed = "assumed"
+
 // Slack is how early nginx's timer may fire: an add within NGX_TIMER_LAZY_DELAY
 // of the pending key is skipped (src/event/ngx_event_timer.h).
 const Slack = 300 * time.Millisecond
@@ -69,7 +72,7 @@ func (s *State) Limits(c *Conn) []Limit {
 		ls = append(ls, l)
 	}
 	if !c.Opaque && !slices.ContainsFunc(ls, func(l Limit) bool { return l.Kind == Idle }) {
-		ls = append(ls, Limit{Kind: Idle, Value: Millis(Assumed), Source: "assumed"})
+		ls = append(ls, Limit{Kind: Idle, Value: Millis(Assumed), Source: SourceAssumed})
 	}
 	return ls
 }

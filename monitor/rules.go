@@ -174,7 +174,7 @@ func (j *judge) idleTimeout() bool {
 		j.say("no log line: nginx writes idle kills at level info, and this log holds nothing that low; its silence acquits nobody")
 	}
 	conf := j.sure(line, Likely)
-	if line == nil && j.Idle.Source == "assumed" && !j.bothLegs() {
+	if line == nil && j.Idle.Source == SourceAssumed && !j.bothLegs() {
 		conf = Possible
 	}
 	j.conclude(CauseIdleTimeout, conf)
@@ -216,6 +216,12 @@ func (j *judge) fin() bool {
 	case byServer:
 		j.conclude(CauseServerFIN, j.sure(nil, Likely))
 	case proxySide:
+		if j.v.FirstEndHow == HowReset {
+			j.sayEnds()
+			j.say("nginx itself resets only with reset_timedout_connection, or a client that sends to a tunnel already closed")
+			j.conclude(CauseUnknown, Possible)
+			return true
+		}
 		j.say("only the front leg is seen: a FIN or reset of the server, a reload and a stop of nginx all look like this")
 		j.conclude(CauseServerFIN, Possible)
 	case proxySideB:

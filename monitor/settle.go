@@ -8,7 +8,17 @@ import (
 	"github.com/wstap/wstap/ws"
 )
 
-// settle judges the closed conns: provisionally at once, finally when both
+// beginSettling puts a conn whose end has begun on the list: who ended first,
+// and how, is known with the first side's end. The other side may stay for long,
+// and will change nothing.
+func (s *State) beginSettling(c *Conn) {
+	if !c.settling && !c.Settled {
+		c.settling = true
+		s.settling = append(s.settling, c)
+	}
+}
+
+// settle judges the conns that end: provisionally at once, finally when both
 // legs and a log line are in, or after settleAfter of event time.
 func (s *State) settle(all bool) {
 	if len(s.settling) == 0 {
@@ -17,7 +27,7 @@ func (s *State) settle(all bool) {
 	s.busy = s.busyEnds()
 	keep := s.settling[:0]
 	for _, c := range s.settling {
-		final := all || s.complete(c) || s.now.Sub(c.Ended) >= settleAfter
+		final := all || s.complete(c) || s.now.Sub(c.EndAt()) >= settleAfter
 		if final || c.Verdict.Cause == "" {
 			s.judge(c)
 		}
@@ -34,7 +44,7 @@ func (s *State) settle(all bool) {
 // complete says that nothing more can be expected to change the verdict.
 func (s *State) complete(c *Conn) bool {
 	o := c.Other()
-	return o != nil && o.IsClosed() && len(c.Logs) > 0
+	return o != nil && !o.EndAt().IsZero() && len(c.Logs) > 0
 }
 
 func (s *State) judge(c *Conn) {
@@ -51,8 +61,11 @@ func (s *State) judge(c *Conn) {
 }
 
 func (s *State) finish(c *Conn) {
-	c.Settled = true
+	c.Settled, c.settling = true, false
 	s.Totals.Causes[c.Verdict.Cause]++
+	if c.Verdict.Code != 0 {
+		s.Totals.Codes[c.Verdict.Code]++
+	}
 	s.settled = append(s.settled, c)
 	if n := len(s.settled); n > 65536 { // nobody reads them
 		s.settled = append(s.settled[:0], s.settled[n-1024:]...)

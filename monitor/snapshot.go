@@ -1,5 +1,7 @@
 package monitor
 
+import "maps"
+
 // Baseline is the last event of a snapshot: what the events before it cannot
 // rebuild, because the conns it came from are gone or settled. Its Totals
 // replace all counts.
@@ -213,7 +215,7 @@ func (s *State) restore(c *Conn, b baselineConn, logs map[uint64]*LogRef) {
 	if b.Verdict == nil {
 		return
 	}
-	c.Verdict, c.Settled = *b.Verdict, true
+	c.Verdict, c.Settled, c.settling = *b.Verdict, true, false
 	for i, o := range s.settling {
 		if o == c {
 			s.settling = append(s.settling[:i], s.settling[i+1:]...)
@@ -225,13 +227,9 @@ func (s *State) restore(c *Conn, b baselineConn, logs map[uint64]*LogRef) {
 func (t *Totals) clone() Totals {
 	c := *t
 	for _, m := range []*map[string]uint64{&c.HTTP, &c.Dropped, &c.LogLevels, &c.LogKinds, &c.ViolationsByRule} {
-		fresh := make(map[string]uint64, len(*m))
-		addAll(fresh, *m)
-		*m = fresh
+		*m = maps.Clone(*m)
 	}
-	c.Causes = make(map[Cause]uint64, len(t.Causes))
-	for k, n := range t.Causes {
-		c.Causes[k] = n
-	}
+	c.Codes = maps.Clone(t.Codes)
+	c.Causes = maps.Clone(t.Causes)
 	return c
 }

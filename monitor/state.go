@@ -34,6 +34,7 @@ type Totals struct {
 	Events, Unknown, Oddities   uint64
 	ClockSteps                  uint64
 	Causes                      map[Cause]uint64
+	Codes                       map[ws.CloseCode]uint64 // derived ones included
 	LogLines, LogParsed, LogBad uint64
 	LogLevels                   map[string]uint64
 	LogKinds                    map[string]uint64
@@ -121,7 +122,7 @@ func NewState(b Bounds) *State {
 		byNgx:  map[ngxConn]*Conn{},
 		lowest: map[string]logparse.Level{},
 		Totals: Totals{
-			HTTP: map[string]uint64{}, Dropped: map[string]uint64{}, Causes: map[Cause]uint64{},
+			HTTP: map[string]uint64{}, Dropped: map[string]uint64{}, Causes: map[Cause]uint64{}, Codes: map[ws.CloseCode]uint64{},
 			LogLevels: map[string]uint64{}, LogKinds: map[string]uint64{}, ViolationsByRule: map[string]uint64{},
 		},
 	}
@@ -241,7 +242,7 @@ var phases = map[string][4]Phase{
 	"dial_error":  {Dead, odd, odd, odd},
 	"close_frame": {odd, Closing, Closing, odd},
 	"side_ended":  {Closing, Closing, Closing, odd},
-	"closed":      {Dead, Dead, Dead, odd},
+	"closed":      {Dead, Dead, Dead, Dead}, // dead already after a failed dial
 	"request":     {Connecting, odd, odd, odd},
 	"opened":      {Connecting, odd, odd, odd},
 	"lost":        {Connecting, Open, Closing, odd},

@@ -3,6 +3,7 @@ package monitor
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 )
@@ -77,7 +78,7 @@ func (m *Millis) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &f); err != nil {
 		return fmt.Errorf("monitor: bad duration %.40q: %w", b, err)
 	}
-	*m = Millis(f * 1e6)
+	*m = Millis(math.Round(f * 1e6))
 	return nil
 }
 

@@ -34,6 +34,7 @@ var may = map[string][]string{
 	"report":             {"ws", "logparse", "monitor", "internal/printable"},
 	"tui":                {"ws", "logparse", "monitor", "internal/printable"},
 	"demo":               {},
+	"internal/nginxrun":  {},
 	"internal/bench":     {"ws", "observe", "monitor", "feed", "tap", "capture", "internal/redact", "logparse"},
 }
 

@@ -84,7 +84,7 @@ func (s *supervisor) run(fromStart bool) {
 func (s *supervisor) look(atEnd bool) {
 	fi, err := os.Stat(s.path)
 	if err == nil && !fi.Mode().IsRegular() {
-		err = errors.New("not a regular file")
+		err = errors.New("not a regular file (the log of a container: exec:docker logs -f NAME)")
 	}
 	if err != nil {
 		s.absent(err)

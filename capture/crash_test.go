@@ -1,0 +1,3 @@
+package capture
+
+func runAsChild() bool { return false }

@@ -1,0 +1,316 @@
+package capture
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/wstap/wstap/monitor"
+)
+
+// Reader reads the files of a recording as one. It is not safe for concurrent use.
+type Reader struct {
+	parts  []*part
+	un     *unpacker
+	missed []Damage // between files
+	unread uint64   // events and messages of unknown kinds
+	err    error    // for good, or io.EOF
+	place
+}
+
+// place is where Next is.
+type place struct {
+	part   int
+	chunk  int    // of the part, the next to load
+	rest   cursor // of the chunk loaded
+	opened bool   // the part was entered
+	lead   []monitor.Event
+	batch  []byte // of the message at hand
+	offset int64  // of the chunk loaded
+	ticks  ticker
+	held   monitor.Event // comes after the ticks before it
+}
+
+// Info describes what was opened. Events counts lifecycle events, log lines and
+// the like; Damage grows while reading.
+type Info struct {
+	Files     []FileInfo
+	From, To  monitor.Time
+	Events    uint64
+	Size      int64
+	Complete  bool // every file was closed properly
+	Damage    []Damage
+	Keyframes []monitor.Time
+}
+
+// Open opens the files of a recording, in any order. They are read in the order
+// in which they were begun.
+func Open(paths ...string) (*Reader, error) {
+	if len(paths) == 0 {
+		return nil, errors.New("capture: no file to open")
+	}
+	un, err := newUnpacker()
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{un: un}
+	for _, path := range paths {
+		p, err := openPart(path)
+		if err != nil {
+			r.Close()
+			return nil, err
+		}
+		r.parts = append(r.parts, p)
+	}
+	slices.SortStableFunc(r.parts, func(a, b *part) int {
+		return cmp.Or(cmp.Compare(a.Started, b.Started), cmp.Compare(a.Part, b.Part))
+	})
+	r.findHoles()
+	return r, nil
+}
+
+// findHoles notes which files of a recording were not given.
+func (r *Reader) findHoles() {
+	for i, p := range r.parts[1:] {
+		prev := r.parts[i]
+		if p.Recording == prev.Recording && p.Part > prev.Part+1 {
+			r.missed = append(r.missed, Damage{p.Path, 0, fmt.Sprintf(
+				"the files of this recording between %q and this one were not given: %d of them", prev.Path, p.Part-prev.Part-1)})
+		}
+	}
+}
+
+// Close closes the files.
+func (r *Reader) Close() error {
+	r.err = errors.New("capture: reading from a closed Reader")
+	r.un.close()
+	var errs []error
+	for _, p := range r.parts {
+		errs = append(errs, p.f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Info describes the recording.
+func (r *Reader) Info() Info {
+	in := Info{Complete: true, Damage: slices.Clone(r.missed)}
+	for _, p := range r.parts {
+		in.Files = append(in.Files, p.FileInfo)
+		in.Size += p.Size
+		in.Complete = in.Complete && p.Complete
+		in.Damage = append(in.Damage, p.damage...)
+		if p.From != 0 && (in.From == 0 || p.From < in.From) {
+			in.From = p.From
+		}
+		in.To = max(in.To, p.To)
+		for id, n := range p.counts {
+			if p.kinds[id] == kindEvents {
+				in.Events += n
+			}
+		}
+		in.Keyframes = append(in.Keyframes, p.keyTimes()...)
+	}
+	return in
+}
+
+// keyTimes lists the keyframes; one may take several chunks.
+func (p *part) keyTimes() (ts []monitor.Time) {
+	for i, c := range p.chunks {
+		if p.beginsKeyframe(i) {
+			ts = append(ts, c.from)
+		}
+	}
+	return ts
+}
+
+func (p *part) beginsKeyframe(i int) bool {
+	c := p.chunks[i]
+	return c.key && (i == 0 || !p.chunks[i-1].key || p.chunks[i-1].from != c.from)
+}
+
+// Skipped is how many records, messages and events of unknown kinds were passed over.
+func (r *Reader) Skipped() uint64 {
+	n := r.unread
+	for _, p := range r.parts {
+		n += p.skip
+	}
+	return n
+}
+
+// Next returns the next event in order; io.EOF at the end. Ticks are made on
+// the way. Damaged places are left out and listed in Info.
+func (r *Reader) Next() (monitor.Event, error) {
+	for {
+		if t := r.ticks.next(); t != nil {
+			return t, nil
+		}
+		if ev := r.held; ev != nil {
+			r.held = nil
+			return ev, nil
+		}
+		ev, at, err := r.read()
+		if err != nil {
+			return nil, err
+		}
+		r.ticks.until(at)
+		if ev != pause {
+			r.held = ev
+		}
+	}
+}
+
+// pause stands for a mark: time passes and nothing comes.
+var pause monitor.Event = &monitor.Tick{}
+
+// read returns the next recorded event, or pause, and the time it tells.
+func (r *Reader) read() (monitor.Event, monitor.Time, error) {
+	for r.err == nil {
+		if len(r.lead) > 0 {
+			ev := r.lead[0]
+			r.lead = r.lead[1:]
+			return ev, ev.Head().At, nil
+		}
+		if len(r.batch) > 0 {
+			if ev := r.nextBatch(); ev != nil {
+				return ev, ev.Head().At, nil
+			}
+			continue
+		}
+		if len(r.rest.b) > 0 {
+			if ev, at := r.nextInChunk(); ev != nil {
+				return ev, at, nil
+			}
+			continue
+		}
+		r.advance()
+	}
+	return nil, 0, r.err
+}
+
+// advance loads the next chunk, or goes on to the next file, or to the end.
+func (r *Reader) advance() {
+	if r.part == len(r.parts) {
+		r.err = io.EOF
+		return
+	}
+	p := r.parts[r.part]
+	if !r.opened {
+		r.opened = true
+		r.enter(p)
+		return
+	}
+	if r.chunk == len(p.chunks) {
+		r.part, r.chunk, r.opened = r.part+1, 0, false
+		return
+	}
+	ref := p.chunks[r.chunk]
+	r.chunk++
+	if ref.key {
+		return // what it holds was told by the messages before it
+	}
+	r.loadChunk(p, ref)
+}
+
+func (r *Reader) loadChunk(p *part, ref chunkRef) bool {
+	plain, err := r.un.load(p.f, ref)
+	if err != nil {
+		p.hurt(ref.offset, "%v; its %d bytes were left out", err, ref.length)
+		return false
+	}
+	r.rest, r.offset = cursor{b: plain}, ref.offset
+	return true
+}
+
+// enter begins a file. Its first keyframe is told only if what it stands for
+// was not: when the file before it was not read.
+func (r *Reader) enter(p *part) {
+	if len(p.chunks) == 0 || !p.chunks[0].key {
+		return
+	}
+	if r.part > 0 {
+		prev := r.parts[r.part-1]
+		if prev.Recording == p.Recording && prev.Part+1 == p.Part {
+			return
+		}
+	}
+	evs, after, ok := r.keyframe(p, 0)
+	if ok {
+		r.lead, r.chunk = evs, after
+	}
+}
+
+func (r *Reader) nextInChunk() (monitor.Event, monitor.Time) {
+	p := r.parts[r.part]
+	m, ok, err := p.nextMessage(&r.rest)
+	if err != nil {
+		r.bad(err)
+	}
+	if !ok {
+		r.rest = cursor{}
+		return nil, 0
+	}
+	switch m.kind {
+	case kindEvents:
+		if ev := r.event(m.data); ev != nil {
+			return ev, ev.Head().At
+		}
+	case kindFrames, kindSamples:
+		r.batch = m.data
+	case kindMark:
+		var k mark
+		if json.Unmarshal(m.data, &k) == nil && k.V == 1 {
+			return pause, k.At
+		}
+	case kindKeyframe:
+	default:
+		r.unread++
+	}
+	return nil, 0
+}
+
+// event decodes one; what this build does not know is counted.
+func (r *Reader) event(data []byte) monitor.Event {
+	ev, err := decodeJSON(data, maxEvent)
+	if err != nil {
+		r.bad(err)
+		return nil
+	}
+	return ev
+}
+
+func (r *Reader) nextBatch() monitor.Event {
+	body, rest, ok := prefixed(r.batch)
+	if !ok {
+		r.batch = nil
+		r.bad(errBatch)
+		return nil
+	}
+	r.batch = rest
+	ev, err := decodeBatch(body)
+	if err != nil {
+		r.bad(err)
+		return nil
+	}
+	return ev
+}
+
+// bad sorts a fault inside of a chunk: of a newer version, of an unknown type,
+// or damage that the CRC did not see.
+func (r *Reader) bad(err error) {
+	p := r.parts[r.part]
+	var newer *monitor.VersionError
+	var refused *VersionError
+	switch {
+	case errors.As(err, &refused):
+		r.err = err
+	case errors.As(err, &newer):
+		r.err = &VersionError{Path: p.Path, What: "event encoding", Version: fmt.Sprint(newer.Version), Reads: fmt.Sprint(monitor.EventVersion), Tool: p.Version}
+	case errors.Is(err, monitor.ErrUnknownType):
+		r.unread++
+	default:
+		p.hurt(r.offset, "in this chunk: %v", err)
+	}
+}

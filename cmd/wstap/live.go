@@ -1,0 +1,317 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/wstap/wstap/capture"
+	"github.com/wstap/wstap/feed"
+	"github.com/wstap/wstap/internal/redact"
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/observe"
+	"github.com/wstap/wstap/report"
+	"github.com/wstap/wstap/tap"
+	"github.com/wstap/wstap/tui"
+)
+
+// live is everything that runs while wstap taps: the owner of all sources, the
+// feed, the recording and the face. Its methods are called in the order in
+// which they stand here.
+type live struct {
+	opts  liveOptions
+	clock *clock
+	hub   *observe.Hub
+	feed  *feed.Feed
+	tap   []*tap.Server
+	logs  []*logSource
+	rec   *capture.Writer
+	redac *redact.Redactor
+
+	sources sync.WaitGroup // log sources
+	stopLog context.CancelFunc
+	feeding sync.WaitGroup
+	stopFed context.CancelFunc
+	ending  sync.Once
+}
+
+// liveOptions are the flags common to tap and demo.
+type liveOptions struct {
+	errorLogs   []string
+	logTimezone string
+	readTimeout time.Duration
+	capture     string
+	headless    bool
+	json        bool
+	runFor      time.Duration
+	drain       time.Duration
+	dial        time.Duration
+	keepAlive   time.Duration
+	maxConns    int
+	notes       []string
+	noColor     bool
+	source      string // for the summary
+	title       string // for the dashboard
+}
+
+func newLive(o liveOptions) (*live, error) {
+	loc, err := zoneOf(o.logTimezone)
+	if err != nil {
+		return nil, err
+	}
+	l := &live{opts: o, clock: newClock(), redac: redact.New(randomBytes(32))}
+	l.feed = feed.New(l.clock.Now, monitor.Bounds{})
+	l.hub = &observe.Hub{
+		Instance: monitor.Instance(binary.LittleEndian.Uint64(randomBytes(8))),
+		Emit:     l.feed.Emit, Redact: l.redac, MaxConns: o.maxConns,
+		Records: o.capture != "",
+	}
+	l.feed.Collect(l.hub.Collect)
+	l.feed.Collect(l.clock.check(l.feed.Emit, l.hub.Instance))
+	for _, spec := range o.errorLogs {
+		s, err := newLogSource(spec, l.head(), l.clock.Now, loc, l.redac, l.feed.Emit)
+		if err != nil {
+			return nil, err
+		}
+		l.logs = append(l.logs, s)
+	}
+	return l, nil
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return b
+}
+
+func zoneOf(name string) (*time.Location, error) {
+	if name == "" || name == "local" {
+		return time.Local, nil
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, hint(usagef("--log-timezone %q: %v", name, err), `want a name like "Europe/Berlin", "UTC" or "local"`)
+	}
+	return loc, nil
+}
+
+func (l *live) head() monitor.Header {
+	return monitor.Header{At: l.clock.Now(), Tap: l.hub.Instance}
+}
+
+// listen opens the taps, before anything else is started.
+func (l *live) listen(specs []tap.Spec) error {
+	s := tap.New(l.hub, specs, tap.Options{
+		DialTimeout: l.opts.dial, KeepAlive: l.opts.keepAlive, OnHealth: l.tapHealth,
+	}, l.clock.Now)
+	if err := s.Start(); err != nil {
+		return err
+	}
+	l.tap = append(l.tap, s)
+	return nil
+}
+
+func (l *live) tapHealth(name string, status monitor.HealthStatus, text string) {
+	h := l.head()
+	h.Leg = name
+	l.feed.Emit(&monitor.Health{Header: h, Name: "tap " + name, Status: status, Text: text})
+}
+
+func (l *live) taps() (infos []monitor.TapInfo) {
+	for _, s := range l.tap {
+		infos = append(infos, s.Taps()...)
+	}
+	return infos
+}
+
+// start makes the recording, says hello, and starts the feed and the sources.
+func (l *live) start() error {
+	hello := l.hello()
+	if err := l.record(hello); err != nil {
+		return err
+	}
+	l.feed.Emit(hello)
+	if d := l.opts.readTimeout; d > 0 {
+		l.feed.Emit(&monitor.Limit{Header: l.head(), Kind: monitor.Idle, Value: monitor.Millis(d), Source: "flag"})
+	}
+	var ctx context.Context
+	ctx, l.stopFed = context.WithCancel(context.Background())
+	l.feeding.Go(func() { l.feed.Run(ctx) })
+	ctx, l.stopLog = context.WithCancel(context.Background())
+	for _, s := range l.logs {
+		l.sources.Go(func() { s.run(ctx) })
+	}
+	return nil
+}
+
+func (l *live) hello() *monitor.Hello {
+	host, _ := os.Hostname()
+	zone := l.opts.logTimezone
+	if zone == "" {
+		zone = "Local"
+	}
+	notes := l.opts.notes
+	if l.opts.keepAlive > 0 {
+		notes = append(notes, fmt.Sprintf("TCP keepalive every %s is on: it may keep open what would have died", l.opts.keepAlive))
+	}
+	return &monitor.Hello{
+		Header: l.head(), Host: host, Version: version(), Started: l.clock.Now(),
+		Taps: l.taps(), Notes: notes, LogTimezone: zone,
+	}
+}
+
+func (l *live) record(hello *monitor.Hello) error {
+	if l.opts.capture == "" {
+		return nil
+	}
+	var err error
+	l.rec, err = capture.Create(l.opts.capture, capture.Options{
+		Now: l.clock.Now, Hello: hello, Version: version(),
+		Keyframe: l.keyframe,
+		OnHealth: func(status monitor.HealthStatus, text string) {
+			l.feed.Emit(&monitor.Health{Header: l.head(), Name: "capture", Status: status, Text: text})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	l.feed.AddWriter(l.rec)
+	return nil
+}
+
+// keyframeClosed is how many closed conns a keyframe takes along.
+const keyframeClosed = 1000
+
+func (l *live) keyframe() (evs []monitor.Event) {
+	l.feed.Read(func(s *monitor.State) { evs = s.Snapshot(keyframeClosed) })
+	return evs
+}
+
+// Live, Drain and Stop are the tui.Relay.
+
+// Live is how many connections pass now.
+func (l *live) Live() (n int) {
+	for _, s := range l.tap {
+		n += s.Live()
+	}
+	return n
+}
+
+// Drain stops accepting and waits for the connections, at most the drain timeout.
+func (l *live) Drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), l.opts.drain)
+	defer cancel()
+	l.drainUntil(ctx)
+}
+
+func (l *live) drainUntil(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, s := range l.tap {
+		wg.Go(func() { s.Drain(ctx) })
+	}
+	wg.Wait()
+}
+
+// Stop ends what still passes, at once.
+func (l *live) Stop() {
+	var wg sync.WaitGroup
+	for _, s := range l.tap {
+		wg.Go(s.Close)
+	}
+	wg.Wait()
+}
+
+// close ends everything in the one right order: taps, sources, feed, recording.
+func (l *live) close() (err error) {
+	l.ending.Do(func() {
+		l.Stop()
+		if l.stopLog != nil {
+			l.stopLog()
+			l.sources.Wait()
+		}
+		if l.stopFed != nil {
+			l.stopFed()
+			l.feeding.Wait()
+		}
+		if l.rec != nil {
+			err = l.rec.Close()
+		}
+	})
+	return err
+}
+
+// recording is the status line's word on the recording.
+func (l *live) recording() string {
+	if l.rec == nil {
+		return ""
+	}
+	s := l.rec.Stats()
+	if s.Err != nil {
+		return "rec stopped"
+	}
+	return "rec " + sizeText(s.Bytes)
+}
+
+func sizeText(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+// screen shows the dashboard until the user leaves.
+func (l *live) screen(ctx context.Context) error {
+	err := tui.Run(ctx, tui.Options{
+		Read: l.feed.Read, Mode: tui.Live, Title: l.opts.title, Relay: l,
+		Recording: l.recording, Version: version(), NoColor: l.opts.noColor,
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// ndjson writes every lifecycle event as one JSON line; samples and frames are
+// in the recording, the last sample of each conn comes with its closed.
+type ndjson struct {
+	w   io.Writer
+	buf []byte
+	err error
+}
+
+func (n *ndjson) Events(evs []monitor.Event) {
+	n.buf = n.buf[:0]
+	for _, ev := range evs {
+		if _, tick := ev.(*monitor.Tick); tick || monitor.IsBinary(ev) {
+			continue
+		}
+		b, err := monitor.AppendJSON(n.buf, ev)
+		if err != nil {
+			b, _ = json.Marshal(map[string]string{"type": "error", "error": err.Error()})
+		}
+		n.buf = append(b, '\n')
+	}
+	if n.err == nil && len(n.buf) > 0 {
+		_, n.err = n.w.Write(n.buf)
+	}
+}
+
+// summarize prints the end-of-run summary.
+func (l *live) summarize(w io.Writer) (err error) {
+	l.feed.Read(func(s *monitor.State) {
+		err = report.Summary(w, s, report.Options{Source: l.opts.source})
+	})
+	return err
+}

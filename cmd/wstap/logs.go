@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wstap/wstap/internal/printable"
+	"github.com/wstap/wstap/logparse"
+	"github.com/wstap/wstap/logparse/follow"
+	"github.com/wstap/wstap/report"
+)
+
+type logsOptions struct {
+	json     bool
+	follow   bool
+	timezone string
+	runFor   time.Duration
+}
+
+func logsCommand() *cobra.Command {
+	var o logsOptions
+	c := &cobra.Command{
+		Use:   "logs FILE|- ...",
+		Short: "parse nginx error logs: a summary, or every entry as NDJSON",
+		Long: `Parses error logs of nginx, also as docker, kubectl, journald or syslog deliver them, and prints a summary
+by kind, level, upstream, target and time, or with --json every entry. The lines are printed as they are:
+nothing is redacted here.`,
+		Example: `  wstap logs /var/log/nginx/error.log
+  docker logs nginx 2>&1 | wstap logs - --json | jq 'select(.kind=="upstream_timed_out")'`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return runLogs(c.OutOrStdout(), args, o) },
+	}
+	c.Flags().BoolVar(&o.json, "json", false, "one JSON object a line")
+	c.Flags().BoolVarP(&o.follow, "follow", "f", false, "go on as the file grows (one source); Ctrl-C ends")
+	c.Flags().StringVar(&o.timezone, "log-timezone", "", "zone of the log's stamps (default: local)")
+	c.Flags().DurationVar(&o.runFor, "for", 0, "with --follow: stop after this time")
+	return c
+}
+
+func runLogs(out io.Writer, files []string, o logsOptions) error {
+	loc, err := zoneOf(o.timezone)
+	if err != nil {
+		return err
+	}
+	if o.follow && len(files) > 1 {
+		return usagef("--follow takes one source, got %d", len(files))
+	}
+	p := &logPrinter{out: bufio.NewWriterSize(out, 64<<10), opts: o, loc: loc, sum: logparse.NewSummary(loc)}
+	if o.follow {
+		err = p.follow(files[0])
+	} else {
+		err = p.read(files)
+	}
+	if e := p.finish(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// logPrinter prints or counts the entries of logs.
+type logPrinter struct {
+	out  *bufio.Writer
+	opts logsOptions
+	loc  *time.Location
+	sum  *logparse.Summary
+	buf  []byte
+	err  error // of the output: a closed pipe ends the reading
+}
+
+func (p *logPrinter) entry(e *logparse.Entry) {
+	p.sum.Add(e)
+	if p.err != nil {
+		return
+	}
+	switch {
+	case p.opts.json:
+		p.buf = append(e.AppendJSON(p.buf[:0], p.loc), '\n')
+		_, p.err = p.out.Write(p.buf)
+	case p.opts.follow:
+		_, p.err = fmt.Fprintln(p.out, printable.String(e.Raw))
+	}
+}
+
+// read parses files one after the other; one that fails does not stop the others.
+func (p *logPrinter) read(files []string) error {
+	var failed error
+	for _, name := range files {
+		if err := p.readOne(name); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	if failed != nil && p.sum.Lines > 0 {
+		return partial{failed}
+	}
+	return failed
+}
+
+func (p *logPrinter) readOne(name string) error {
+	if name == "-" {
+		return logparse.Read(os.Stdin, "", p.entry)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return hint(err, "give the path of an nginx error log, or - for standard input")
+	}
+	defer f.Close()
+	if err := logparse.Read(f, name, p.entry); err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	return nil
+}
+
+// follow prints a source as it grows, until a signal.
+func (p *logPrinter) follow(spec string) error {
+	stop := newStopper(p.opts.runFor)
+	defer stop.close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go stop.endFace(cancel)
+	parser := logparse.Parser{File: spec}
+	source, err := follow.Source(spec, true, func(line []byte, _ time.Time) {
+		parser.Line(line, p.entry)
+		if e := p.out.Flush(); e != nil || p.err != nil {
+			cancel() // nobody reads us any more
+		}
+	}, func(follow.Health) {})
+	if err != nil {
+		return err
+	}
+	err = source.Run(ctx)
+	parser.Flush(p.entry)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (p *logPrinter) finish() error {
+	if !p.opts.json && !p.opts.follow && p.sum.Lines > 0 {
+		if err := report.LogText(p.out, p.sum, report.Options{Color: false}); err != nil {
+			return err
+		}
+	}
+	return p.out.Flush()
+}

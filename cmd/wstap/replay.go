@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wstap/wstap/capture"
+	"github.com/wstap/wstap/feed"
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/tui"
+)
+
+func replayCommand() *cobra.Command {
+	var speed string
+	var noColor bool
+	c := &cobra.Command{
+		Use:   "replay FILE ...",
+		Short: "a recording in the dashboard, with play, pause, speed and seek",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			n, err := parseSpeed(speed)
+			if err != nil {
+				return err
+			}
+			return runReplay(args, n, noColor)
+		},
+	}
+	c.Flags().StringVar(&speed, "speed", "1", "times its own speed, or max")
+	c.Flags().BoolVar(&noColor, "no-color", false, "no colours (also: NO_COLOR)")
+	return c
+}
+
+func parseSpeed(s string) (float64, error) {
+	if s == "max" {
+		return math.Inf(1), nil
+	}
+	n, err := strconv.ParseFloat(strings.TrimSuffix(s, "x"), 64)
+	if err != nil || !(n >= 0.01 && n <= 100_000) {
+		return 0, usagef("--speed %q: want a number from 0.01 to 100000, or max", s)
+	}
+	return n, nil
+}
+
+func runReplay(files []string, speed float64, noColor bool) error {
+	r, err := capture.Open(files...)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if !isTerminal(os.Stdin, os.Stdout) {
+		return hint(usagef("the dashboard needs a terminal, and standard input or output is none"), "wstap report "+strings.Join(files, " ")+" prints the same as text")
+	}
+	info := r.Info()
+	p := feed.NewPlayer(r, info.From, info.To, speed, monitor.Bounds{})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { p.Run(ctx) })
+	err = tui.Run(ctx, tui.Options{
+		Read: p.Read, Mode: tui.Replay, Title: title(files), Replay: screenPlayer{p}, Version: version(), NoColor: noColor,
+	})
+	cancel()
+	wg.Wait()
+	if e := p.Position().Err; err == nil && e != nil {
+		err = partial{e}
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func title(files []string) string {
+	t := filepath.Base(files[0])
+	if len(files) > 1 {
+		t += " +" + strconv.Itoa(len(files)-1)
+	}
+	return t
+}
+
+// screenPlayer is a feed.Player as the dashboard sees it.
+type screenPlayer struct{ *feed.Player }
+
+func (p screenPlayer) Status() tui.PlayerStatus {
+	s := p.Position()
+	return tui.PlayerStatus{At: s.At, From: s.From, To: s.To, Speed: s.Speed, Paused: s.Paused, Ended: s.Ended}
+}

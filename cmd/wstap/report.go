@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wstap/wstap/capture"
+	"github.com/wstap/wstap/feed"
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/report"
+)
+
+func reportCommand() *cobra.Command {
+	var asJSON, all bool
+	c := &cobra.Command{
+		Use:   "report FILE ...",
+		Short: "a recording as text or JSON",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return runReport(c.OutOrStdout(), args, asJSON, all)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object, version 1")
+	c.Flags().BoolVar(&all, "all", false, "every unusual connection, not only the first of each cause")
+	return c
+}
+
+// reportBounds keeps every conn: a report is about all of them.
+var reportBounds = monitor.Bounds{Conns: 5_000_000, Closed: 5_000_000, Logs: 1_000_000}
+
+func runReport(out io.Writer, files []string, asJSON, all bool) error {
+	r, err := capture.Open(files...)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	s, err := feed.Load(r, reportBounds)
+	if err != nil {
+		err = partial{err}
+	} else {
+		err = damage(r)
+	}
+	print := report.Text
+	if asJSON {
+		print = report.JSON
+	}
+	o := report.Options{Source: strings.Join(files, " "), Color: colorful(out), All: all}
+	if e := print(out, s, o); e != nil {
+		return e
+	}
+	return err
+}
+
+// damage is the error for a recording that was only partly readable. A
+// recording that just was not closed is whole up to its last second.
+func damage(r *capture.Reader) error {
+	d := r.Info().Damage
+	if len(d) == 0 {
+		return nil
+	}
+	more := ""
+	if len(d) > 1 {
+		more = fmt.Sprintf(" (and %d more places)", len(d)-1)
+	}
+	return partial{fmt.Errorf("%s: damaged at byte %d: %s%s; what is readable was used", d[0].File, d[0].Offset, d[0].Text, more)}
+}

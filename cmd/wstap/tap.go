@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/observe"
+	"github.com/wstap/wstap/report"
+	"github.com/wstap/wstap/tap"
+)
+
+func tapCommand() *cobra.Command {
+	var o liveOptions
+	c := &cobra.Command{
+		Use:   "tap [LEG[:NAME]@]LISTEN=UPSTREAM ...",
+		Short: "tap live connections, in front of nginx, behind it, or both",
+		Long: `Listens at LISTEN, passes every byte on to UPSTREAM and back, unchanged, and watches.
+
+LEG is front (between clients and nginx) or back (between nginx and a server).
+LISTEN is HOST:PORT, :PORT, [IPv6]:PORT or unix:/PATH; UPSTREAM is HOST:PORT,
+http://HOST[:PORT] or unix:/PATH. Without LEG one tap is front; two are front and back.
+
+A back tap disturbs nothing but one address in a proxy_pass; a front tap makes nginx see one
+client address for all. Only connections opened from now on pass through a new tap.`,
+		Example: `  # behind nginx: proxy_pass http://127.0.0.1:9000 instead of the app at 8080
+  wstap tap back@127.0.0.1:9000=127.0.0.1:8080 --error-log /var/log/nginx/error.log
+
+  # on both sides, with nginx's proxy_read_timeout, recorded
+  wstap tap front@:8000=127.0.0.1:80 back@127.0.0.1:9000=127.0.0.1:8080 --read-timeout 75s --capture incident.mcap`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return hint(usagef("tap: no LISTEN=UPSTREAM given"), "for example: wstap tap back@127.0.0.1:9000=127.0.0.1:8080")
+			}
+			specs, err := tap.ParseSpecs(args)
+			if err != nil {
+				return usage(err)
+			}
+			o.source, o.title = "tap", "tap"
+			return runTap(c, o, specs)
+		},
+	}
+	addLiveFlags(c.Flags(), &o)
+	c.Flags().StringArrayVar(&o.errorLogs, "error-log", nil, "follow nginx's error log: FILE, - or exec:COMMAND (repeatable)")
+	c.Flags().StringVar(&o.logTimezone, "log-timezone", "", "zone of the log's stamps (default: local)")
+	c.Flags().DurationVar(&o.readTimeout, "read-timeout", 0, "nginx's proxy_read_timeout for these connections (default: 60s assumed)")
+	c.Flags().DurationVar(&o.drain, "drain-timeout", 10*time.Second, "how long to wait for connections at the end")
+	c.Flags().DurationVar(&o.dial, "dial-timeout", tap.DefaultDialTimeout, "how long an upstream may take to accept")
+	c.Flags().DurationVar(&o.keepAlive, "tcp-keepalive", 0, "send TCP keepalive probes (default: off, as if wstap were not there)")
+	c.Flags().IntVar(&o.maxConns, "max-conns", observe.DefaultMaxConns, "connections decoded at a time; more are relayed and counted")
+	return c
+}
+
+// addLiveFlags adds the flags that tap and demo share.
+func addLiveFlags(f *pflag.FlagSet, o *liveOptions) {
+	f.BoolVar(&o.headless, "headless", false, "no dashboard: a line for each event, a summary at the end")
+	f.BoolVar(&o.json, "json", false, "with --headless: events as NDJSON on standard output")
+	f.DurationVar(&o.runFor, "for", 0, "stop after this time")
+	f.StringVar(&o.capture, "capture", "", "record to FILE (MCAP)")
+	f.BoolVar(&o.noColor, "no-color", false, "no colours (also: NO_COLOR)")
+}
+
+func (o *liveOptions) check() error {
+	switch {
+	case o.json && !o.headless:
+		return hint(usagef("--json goes with --headless"), "add --headless, or leave --json away")
+	case o.runFor < 0:
+		return usagef("--for %s: want a positive duration", o.runFor)
+	case o.readTimeout < 0:
+		return usagef("--read-timeout %s: want a positive duration", o.readTimeout)
+	case o.drain < 0:
+		return usagef("--drain-timeout %s: want a positive duration or 0", o.drain)
+	case !o.headless && !isTerminal(os.Stdin, os.Stdout):
+		return hint(usagef("the dashboard needs a terminal, and standard input or output is none"), "add --headless for lines, --headless --json for NDJSON")
+	}
+	return nil
+}
+
+func isTerminal(files ...*os.File) bool {
+	for _, f := range files {
+		if !term.IsTerminal(f.Fd()) {
+			return false
+		}
+	}
+	return true
+}
+
+func runTap(c *cobra.Command, o liveOptions, specs []tap.Spec) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	l, err := newLive(o)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if err := l.listen(specs); err != nil {
+		return err
+	}
+	return l.run(c.OutOrStdout(), nil)
+}
+
+// run drives a live session from start to summary. extra, if any, runs along
+// until its context is done.
+func (l *live) run(out io.Writer, extra func(context.Context)) error {
+	var err error
+	face := l.screen
+	if l.opts.headless {
+		face = l.wait
+		l.addLines(out)
+	}
+	if err = l.start(); err != nil {
+		return err
+	}
+	l.announce(out)
+	stop := newStopper(l.opts.runFor)
+	defer stop.close()
+	ctx, cancel := context.WithCancel(context.Background())
+	go stop.endFace(cancel)
+	stopExtra := runAlong(extra)
+	err = face(ctx)
+	cancel()
+	l.drainOrStop(stop)
+	stopExtra()
+	if e := l.close(); err == nil && e != nil {
+		err = partial{fmt.Errorf("the recording is not complete: %w", e)}
+	}
+	if l.opts.json {
+		return err
+	}
+	if e := l.summarize(out); err == nil {
+		err = e
+	}
+	return err
+}
+
+// endFace cancels when the first signal or --for asks for the end.
+func (s *stopper) endFace(cancel context.CancelFunc) {
+	s.first()
+	cancel()
+}
+
+// runAlong starts fn and returns what ends it and waits for it.
+func runAlong(fn func(context.Context)) func() {
+	if fn == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		fn(ctx)
+	}()
+	return func() { cancel(); <-done }
+}
+
+// wait is the face without a screen.
+func (l *live) wait(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// drainOrStop waits for the connections that pass, until the drain timeout or
+// a second signal.
+func (l *live) drainOrStop(stop *stopper) {
+	if l.Live() == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), l.opts.drain)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		stop.second(done)
+		cancel()
+	}()
+	l.drainUntil(ctx)
+	close(done)
+}
+
+// addLines prints what happens, as text or NDJSON.
+func (l *live) addLines(out io.Writer) {
+	if l.opts.json {
+		l.feed.AddWriter(&ndjson{w: out})
+		return
+	}
+	l.feed.AddWriter(report.NewLines(out, report.Options{Source: l.opts.source, Color: !l.opts.noColor && colorful(out)}))
+}
+
+// colorful says that w is a terminal which wants colours.
+func colorful(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isTerminal(f) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// announce says where the taps listen: a chosen port can be found nowhere else.
+func (l *live) announce(out io.Writer) {
+	if !l.opts.headless || l.opts.json {
+		return
+	}
+	for _, t := range l.taps() {
+		fmt.Fprintf(out, "%s tap %s listens at %s, upstream %s\n", t.Role, t.Name, t.Listen, t.Upstream)
+	}
+	for _, n := range l.opts.notes {
+		fmt.Fprintln(out, "note:", n)
+	}
+}
+
+var _ = monitor.Front

@@ -1,0 +1,240 @@
+package tap
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/wstap/wstap/internal/redact"
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/observe"
+	"github.com/wstap/wstap/ws"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait of a test.
+const patience = 20 * time.Second
+
+// rig is a server with one tap before a listening upstream.
+type rig struct {
+	t      testing.TB
+	server *Server
+	hub    *observe.Hub
+	ln     net.Listener // the upstream
+
+	mu     sync.Mutex // guards what follows
+	events []monitor.Event
+}
+
+type rigOptions struct {
+	plain    bool
+	listen   string // default 127.0.0.1:0
+	upstream string // default a new listener on 127.0.0.1
+	tap      Options
+	prepare  func(*rig) // before Start
+}
+
+func newRig(t testing.TB, o rigOptions) *rig {
+	t.Helper()
+	r := &rig{t: t}
+	if o.upstream == "" {
+		r.listenTCP()
+		o.upstream = r.ln.Addr().String()
+	}
+	if o.listen == "" {
+		o.listen = "127.0.0.1:0"
+	}
+	specs, err := ParseSpecs([]string{o.listen + "=" + o.upstream})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.hub = &observe.Hub{Instance: 1, Emit: r.emit, Redact: redact.New([]byte("key"))}
+	r.server = New(r.hub, specs, o.tap, func() monitor.Time { return monitor.TimeOf(time.Now()) })
+	r.server.alwaysPlain = o.plain
+	if o.prepare != nil {
+		o.prepare(r)
+	}
+	if err := r.server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.server.Close)
+	return r
+}
+
+func (r *rig) listenTCP() {
+	r.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.useUpstream(ln)
+}
+
+func (r *rig) useUpstream(ln net.Listener) {
+	r.ln = ln
+	r.t.Cleanup(func() { ln.Close() })
+}
+
+func (r *rig) emit(ev monitor.Event) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, ev)
+	return true
+}
+
+// find returns the events of one type so far.
+func find[E monitor.Event](r *rig) (found []E) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, ev := range r.events {
+		if e, ok := ev.(E); ok {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// halfCloser is what TCP and unix connections have in common.
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
+func (r *rig) dial() halfCloser {
+	r.t.Helper()
+	a := r.server.taps[0].ln.Addr()
+	c, err := net.Dial(a.Network(), a.String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.ours(c)
+}
+
+func (r *rig) accept() halfCloser {
+	r.t.Helper()
+	c, err := r.ln.Accept()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.ours(c)
+}
+
+func (r *rig) ours(c net.Conn) halfCloser {
+	c.SetDeadline(time.Now().Add(patience))
+	r.t.Cleanup(func() { c.Close() })
+	return c.(halfCloser)
+}
+
+// pair is a connection through the tap, by both its ends.
+func (r *rig) pair() (client, server halfCloser) {
+	r.t.Helper()
+	client = r.dial()
+	return client, r.accept()
+}
+
+// idle waits until no connection is live.
+func (r *rig) idle() {
+	r.t.Helper()
+	r.until("no connection is live", func() bool { return r.server.Live() == 0 })
+}
+
+func (r *rig) until(what string, ok func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(patience); !ok(); {
+		if time.Now().After(end) {
+			r.t.Fatalf("waited %v until %s", patience, what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// eachMover runs a test over both ways of moving bytes.
+func eachMover(t *testing.T, test func(t *testing.T, plain bool)) {
+	t.Run("raw", func(t *testing.T) { test(t, false) })
+	t.Run("plain", func(t *testing.T) { test(t, true) })
+}
+
+// upgrade takes a pair through an opening handshake.
+func upgrade(t testing.TB, client, server net.Conn) {
+	t.Helper()
+	const request = "GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+	const response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+	exchange(t, client, server, request)
+	exchange(t, server, client, response)
+}
+
+// exchange sends text one way and wants it to arrive.
+func exchange(t testing.TB, from, to net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(from, text); err != nil {
+		t.Fatalf("sending %q: %v", text, err)
+	}
+	got := make([]byte, len(text))
+	if _, err := io.ReadFull(to, got); err != nil || string(got) != text {
+		t.Fatalf("sent %q, got %q, %v", text, got, err)
+	}
+}
+
+// resetNow closes c so that its peer gets a reset.
+func resetNow(c net.Conn) {
+	c.(*net.TCPConn).SetLinger(0)
+	c.Close()
+}
+
+func wantReset(t testing.TB, c net.Conn) {
+	t.Helper()
+	_, err := io.Copy(io.Discard, c)
+	if !errors.Is(err, syscall.ECONNRESET) {
+		t.Fatalf("got %v, want a reset", err)
+	}
+}
+
+func wantEOF(t testing.TB, c net.Conn) {
+	t.Helper()
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Fatalf("got %d bytes, %v, want the end", n, err)
+	}
+}
+
+// wantEnds wants these ends since the last call, in any order.
+func (r *rig) wantEnds(want map[ws.Direction]monitor.How) {
+	r.t.Helper()
+	got := map[ws.Direction]monitor.How{}
+	for _, e := range find[*monitor.SideEnded](r) {
+		got[e.Dir] = e.How
+	}
+	for dir, how := range want {
+		if got[dir] != how {
+			r.t.Fatalf("ends %v, want %v", got, want)
+		}
+	}
+	r.mu.Lock()
+	r.events = nil
+	r.mu.Unlock()
+}
+
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if len(filepath.Join(dir, "upstream")) > maxUnixPath {
+		t.Skip("the temporary directory's path is too long for a unix socket:", dir)
+	}
+	return dir
+}
+
+func withTimeout(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}

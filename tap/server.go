@@ -1,0 +1,189 @@
+package tap
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/observe"
+)
+
+// Server relays at the places of its specs. Start it once; end it with Drain
+// and Close, or with Close alone.
+type Server struct {
+	hub  *observe.Hub
+	opts Options
+	now  func() monitor.Time
+	taps []*tap
+
+	alwaysPlain bool // tests: never the raw way of moving bytes
+
+	ctx    context.Context // ended by Close: dials and waits
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // accept loops, dials and copy loops
+
+	stalled      atomic.Int64
+	acceptErrors atomic.Uint64
+	panics       atomic.Uint64
+
+	mu      sync.Mutex // guards what follows
+	live    map[*tunnel]struct{}
+	closing bool          // no connection may begin
+	empty   chan struct{} // if not nil: to be closed when live is empty
+}
+
+// New makes a server that tells hub what passes and takes the time from now.
+func New(hub *observe.Hub, specs []Spec, opts Options, now func() monitor.Time) *Server {
+	s := &Server{hub: hub, opts: opts, now: now, live: map[*tunnel]struct{}{}}
+	if s.opts.DialTimeout == 0 {
+		s.opts.DialTimeout = DefaultDialTimeout
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if s.opts.Listen == nil {
+		s.opts.Listen = s.listenDefault
+	}
+	if s.opts.Dial == nil {
+		s.opts.Dial = s.dialDefault
+	}
+	for _, spec := range specs {
+		s.taps = append(s.taps, &tap{server: s, spec: spec})
+	}
+	return s
+}
+
+// Start listens on all addresses or, with an error, on none.
+func (s *Server) Start() error {
+	for _, t := range s.taps {
+		if err := t.open(); err != nil {
+			s.closeListeners()
+			return err
+		}
+	}
+	for _, t := range s.taps {
+		s.wg.Go(t.acceptLoop) // until its listener is closed
+	}
+	return nil
+}
+
+// Taps describes the taps, with the ports that were chosen if Start was called.
+func (s *Server) Taps() []monitor.TapInfo {
+	infos := make([]monitor.TapInfo, len(s.taps))
+	for i, t := range s.taps {
+		infos[i] = monitor.TapInfo{Name: t.spec.Name, Role: t.spec.Role, Listen: t.listen, Upstream: t.spec.Upstream.Text}
+	}
+	return infos
+}
+
+// Drain stops accepting and waits until the live connections have ended by
+// themselves or ctx has. Its error says how many were left; they are relayed
+// on until Close.
+func (s *Server) Drain(ctx context.Context) error {
+	s.closeListeners()
+	select {
+	case <-s.whenEmpty():
+		return nil
+	case <-ctx.Done():
+		if n := s.Live(); n > 0 {
+			return fmt.Errorf("tap: %d connections still live: %w", n, context.Cause(ctx))
+		}
+		return nil
+	}
+}
+
+// Close stops accepting, ends the live connections with a FIN to both sides,
+// and returns when every goroutine of the server has.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	s.cancel()
+	s.closeListeners()
+	s.mu.Lock()
+	for t := range s.live {
+		t.stop()
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+}
+
+// Counts are the server's totals and gauges.
+type Counts struct {
+	Live         int    // connections, those being dialled included
+	Stalled      int    // directions that wait for their receiver, each holding a buffer
+	AcceptErrors uint64 // connections that could not be accepted at once
+	Panics       uint64 // connections whose decoder failed: relayed on, undecoded
+}
+
+// Live is how many connections there are, those being dialled included.
+func (s *Server) Live() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.live)
+}
+
+// Counts returns the numbers of now.
+func (s *Server) Counts() Counts {
+	return Counts{Live: s.Live(), Stalled: int(s.stalled.Load()), AcceptErrors: s.acceptErrors.Load(), Panics: s.panics.Load()}
+}
+
+func (s *Server) closeListeners() {
+	for _, t := range s.taps {
+		t.close()
+	}
+}
+
+// begin enters t among the live; false says that the server is closing.
+func (s *Server) begin(t *tunnel) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.live[t] = struct{}{}
+	return true
+}
+
+// connected says that t has both its ends, so that Close may stop it; false
+// says that the server is closing.
+func (s *Server) connected(t *tunnel) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	t.connected = true
+	return true
+}
+
+func (s *Server) forget(t *tunnel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, t)
+	if len(s.live) == 0 && s.empty != nil {
+		close(s.empty)
+		s.empty = nil
+	}
+}
+
+// whenEmpty returns a channel that is closed when no connection is live.
+func (s *Server) whenEmpty() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.live) == 0 {
+		done := make(chan struct{})
+		close(done)
+		return done
+	}
+	if s.empty == nil {
+		s.empty = make(chan struct{})
+	}
+	return s.empty
+}
+
+func (s *Server) health(tap string, status monitor.HealthStatus, text string) {
+	if s.opts.OnHealth != nil {
+		s.opts.OnHealth(tap, status, text)
+	}
+}

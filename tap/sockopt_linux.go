@@ -1,0 +1,83 @@
+package tap
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// control calls f with c's descriptor, and reports whether it has one.
+func control(c net.Conn, f func(fd uintptr)) bool {
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	rc, err := sc.SyscallConn()
+	return err == nil && rc.Control(f) == nil
+}
+
+// tcpClose is TCP_CLOSE of the kernel's include/net/tcp_states.h.
+const tcpClose = 7
+
+// isClosed says that a TCP connection is over: reset, given up, or ended in
+// both directions.
+func isClosed(c net.Conn) (closed bool) {
+	if _, ok := c.(*net.TCPConn); !ok {
+		return false
+	}
+	control(c, func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		closed = err == nil && info.State == tcpClose
+	})
+	return closed
+}
+
+// hasUnsent says that bytes wait which c's living peer has not acknowledged.
+func hasUnsent(c net.Conn) (unsent bool) {
+	if _, ok := c.(*net.TCPConn); !ok {
+		return false // a unix peer has what was written
+	}
+	control(c, func(fd uintptr) {
+		n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+		unsent = err == nil && n > 0
+	})
+	return unsent && !isClosed(c)
+}
+
+// pollError says that an error, a reset say, waits at a descriptor. It does
+// not take it.
+func pollError(fd uintptr) bool {
+	p := []unix.PollFd{{Fd: int32(fd)}}
+	_, err := unix.Poll(p, 0)
+	return err == nil && p[0].Revents&unix.POLLERR != 0
+}
+
+// pendingError takes the error that waits at c, if there is one.
+func pendingError(c net.Conn) (pending error) {
+	control(c, func(fd uintptr) {
+		n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && n != 0 {
+			pending = syscall.Errno(n)
+		}
+	})
+	return pending
+}
+
+// maxDiscard bounds what discard throws away.
+const maxDiscard = 4 << 20
+
+// discard throws away what c has received and nobody read.
+func discard(c net.Conn) {
+	control(c, func(fd uintptr) {
+		buf := buffers.Get().(*[bufferSize]byte)
+		defer buffers.Put(buf)
+		for sum := 0; sum < maxDiscard; {
+			n, errno := readFD(fd, buf[:])
+			if errno != 0 || n <= 0 {
+				return
+			}
+			sum += n
+		}
+	})
+}

@@ -1,0 +1,341 @@
+package tui
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/wstap/wstap/internal/printable"
+	"github.com/wstap/wstap/monitor"
+)
+
+// column is one column of the connection list. All of them are in the table
+// columns; the width decides which are shown.
+type column struct {
+	id          columnID
+	title       string // words separated by "/", one of which an order may mark
+	least, most int    // cells
+	weight      int    // share of what is left over, up to most
+	right       bool   // aligned
+	drop        int    // highest goes first when narrow; 0 never goes
+	cell        func(r *row, w int) span
+}
+
+type columnID uint8
+
+const (
+	colMark columnID = iota
+	colSeq
+	colLink
+	colTap
+	colClient
+	colTarget
+	colHost
+	colStatus
+	colAge
+	colFramesUp
+	colFramesDown
+	colBytesUp
+	colBytesDown
+	colGap
+	colFate
+	colWhy
+)
+
+// columns in order of the screen. Up is from the client, down from the server.
+var columns = []column{
+	{colMark, "", 3, 3, 0, false, 0, markCell},
+	{colSeq, "#", 4, 7, 1, true, 3, func(r *row, _ int) span { return span{fmt.Sprint(r.seq), stPlain} }},
+	{colLink, "link", 5, 6, 0, false, 8, linkCell},
+	{colTap, "leg", 5, 10, 1, false, 4, func(r *row, _ int) span { return span{r.tap, stPlain} }},
+	{colClient, "client", 15, 21, 4, false, 6, func(r *row, _ int) span { return span{r.client, stPlain} }},
+	{colTarget, "target", 12, 64, 9, false, 0, func(r *row, w int) span { return span{printable.Middle(r.target, w), stPlain} }},
+	{colHost, "host", 14, 24, 2, false, 14, func(r *row, _ int) span { return span{r.host, stPlain} }},
+	{colStatus, "status", 6, 6, 0, false, 9, func(r *row, _ int) span { return span{r.status, stPlain} }},
+	{colAge, "age", 5, 6, 0, true, 7, func(r *row, _ int) span { return span{span5(r.age), stPlain} }},
+	{colFramesUp, "frm↑", 5, 5, 0, true, 10, func(r *row, _ int) span { return span{count(r.frames[0]), stPlain} }},
+	{colFramesDown, "frm↓", 5, 5, 0, true, 11, func(r *row, _ int) span { return span{count(r.frames[1]), stPlain} }},
+	{colBytesUp, "B↑", 5, 5, 0, true, 12, func(r *row, _ int) span { return span{count(r.bytes[0]), stPlain} }},
+	{colBytesDown, "B↓", 5, 5, 0, true, 13, func(r *row, _ int) span { return span{count(r.bytes[1]), stPlain} }},
+	{colGap, "gap", 5, 6, 0, true, 5, func(r *row, _ int) span { return span{span5(r.gap), stPlain} }},
+	{colFate, "left/cause", 16, 20, 2, false, 0, fateCell},
+	{colWhy, "limit/code", 6, 22, 5, false, 2, whyCell},
+}
+
+// narrowFate is the width of the left/cause column on a screen of less than
+// narrowAt cells, where little else is shown.
+const (
+	narrowFate = 13
+	narrowAt   = 60
+)
+
+func markCell(r *row, _ int) span {
+	g := glyphOf(r.stage, r.countdown.Mark)
+	s := g.sign + " "
+	if r.violating {
+		s = g.sign + violationSign
+	}
+	if r.pinned {
+		s += pinSign
+	}
+	return span{s, g.st}
+}
+
+func linkCell(r *row, _ int) span {
+	if r.link == 0 {
+		return span{}
+	}
+	return span{linkSign + count(r.link), stAccent}
+}
+
+// fateCell is the countdown of a live conn, the cause of an ended one.
+func fateCell(r *row, w int) span {
+	switch {
+	case r.gone:
+		return span{"evicted", stDim}
+	case r.counting:
+		left := leftText(&r.countdown)
+		g := glyphOf(r.stage, r.countdown.Mark)
+		const digits = 7
+		return span{bar(r.countdown.Used, w-digits) + printable.PadLeft(left, min(digits, w)), g.st}
+	case r.verdict.Cause != "":
+		sign := confidenceSign(&r.verdict, r.settled)
+		return span{printable.Truncate(causeShort(r.verdict.Cause), w-2) + " " + sign, glyphOf(r.stage, 0).st}
+	case r.stage == closing && r.closer != "":
+		return span{"closing: " + r.closer, stPlain}
+	}
+	return span{[...]string{"connecting", "no limit known", "closing", "closed", "refused"}[r.stage], stDim}
+}
+
+// whyCell is the limit of a live conn with its source, the close code of an
+// ended one; where a handshake failed, the status says why.
+func whyCell(r *row, w int) span {
+	switch {
+	case r.counting:
+		if printable.Width(r.limit) > w {
+			value, _, _ := strings.Cut(r.limit, " ")
+			return span{value, stPlain}
+		}
+		return span{r.limit, stPlain}
+	case r.verdict.Code != 0:
+		code := codeText(&r.verdict)
+		if long := code + " " + r.verdict.CodeName; printable.Width(long) <= w {
+			code = long
+		}
+		return span{code, stPlain}
+	case r.stage == refused && r.status != "–":
+		return span{r.status, stPlain}
+	}
+	return span{}
+}
+
+// placed is a column with the width it got.
+type placed struct {
+	*column
+	w int
+}
+
+// layout chooses the columns for w cells: drops until the rest fits, one blank
+// between two, then hands out what is left over by weight.
+func layout(w int) []placed {
+	cols := make([]placed, len(columns))
+	for i := range columns {
+		cols[i] = placed{&columns[i], columns[i].least}
+		if cols[i].id == colFate && w < narrowAt {
+			cols[i].w = narrowFate
+		}
+	}
+	for needed(cols) > w {
+		at := -1
+		for i, c := range cols {
+			if c.drop > 0 && (at < 0 || c.drop > cols[at].drop) {
+				at = i
+			}
+		}
+		if at < 0 {
+			break
+		}
+		cols = append(cols[:at], cols[at+1:]...)
+	}
+	grow(cols, w-needed(cols))
+	return cols
+}
+
+func needed(cols []placed) int {
+	n := len(cols) - 1
+	for _, c := range cols {
+		n += c.w
+	}
+	return n
+}
+
+// grow hands out spare cells, one at a time to who has the least for its weight.
+func grow(cols []placed, spare int) {
+	for ; spare > 0; spare-- {
+		best := -1
+		for i, c := range cols {
+			if c.w >= c.most || c.weight == 0 {
+				continue
+			}
+			if best < 0 || (c.w-c.least)*cols[best].weight < (cols[best].w-cols[best].least)*c.weight {
+				best = i
+			}
+		}
+		if best < 0 {
+			return
+		}
+		cols[best].w++
+	}
+}
+
+// cells makes the cells of a row, one for each column.
+func cells(cols []placed, r *row) line {
+	l := make(line, 0, 2*len(cols))
+	for i, c := range cols {
+		if i > 0 {
+			l = l.add(stPlain, " ")
+		}
+		s := c.cell(r, c.w)
+		if c.right {
+			s.text = printable.PadLeft(s.text, c.w)
+		} else {
+			s.text = printable.PadRight(s.text, c.w)
+		}
+		if s.st == stPlain && (r.stage == closed || r.stage == refused) {
+			s.st = stClosed
+		}
+		l = append(l, s)
+	}
+	return l
+}
+
+// heads makes the titles, the order's word marked with its direction.
+func heads(cols []placed, by *order, reverse bool) line {
+	arrow := "▲"
+	if reverse {
+		arrow = "▼"
+	}
+	l := make(line, 0, 2*len(cols))
+	for i, c := range cols {
+		if i > 0 {
+			l = l.add(stPlain, " ")
+		}
+		title := c.title
+		if c.id == by.column {
+			title = strings.Replace(title, by.word, by.word+arrow, 1)
+		}
+		if c.right {
+			title = printable.PadLeft(title, c.w)
+		}
+		l = l.add(stHead, printable.PadRight(title, c.w))
+	}
+	return l
+}
+
+// sortKey is what a conn sorts by: group first (it is not reversed), then num,
+// then text. Arrival decides between equals.
+type sortKey struct {
+	group uint8
+	num   int64
+	text  string
+}
+
+// The groups: pinned rows are on top whatever the order, and those that have
+// nothing to sort by at the bottom.
+const (
+	groupPinned  = 0
+	groupFirst   = 1
+	groupMissing = 9
+)
+
+// order is a way to sort; word is the part of its column's title to mark.
+type order struct {
+	column columnID
+	word   string
+	key    func(s *monitor.State, c *monitor.Conn, cd *monitor.Countdown) sortKey
+}
+
+// orders in the sequence that `s` goes through. Numbers begin with the largest
+// where that is what one looks for.
+var orders = []order{
+	{colFate, "left", byLeft},
+	{colFate, "cause", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
+		return byText(string(c.Verdict.Cause))
+	}},
+	{colWhy, "code", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
+		return byNumber(int64(c.Verdict.Code))
+	}},
+	{colSeq, "#", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey { return byNumber(int64(c.Seq)) }},
+	{colClient, "client", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey { return byText(c.Client) }},
+	{colTarget, "target", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey { return byText(c.Target()) }},
+	{colStatus, "status", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
+		return byNumber(int64(c.Status()))
+	}},
+	{colAge, "age", func(s *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
+		return largest(uint64(c.Age(s.Now())))
+	}},
+	{colFramesUp, "frm↑", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
+		return largest(c.Sample.Dir[0].FrameCount())
+	}},
+	{colFramesDown, "frm↓", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
+		return largest(c.Sample.Dir[1].FrameCount())
+	}},
+	{colBytesUp, "B↑", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
+		return largest(c.Sample.Dir[0].Bytes)
+	}},
+	{colBytesDown, "B↓", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
+		return largest(c.Sample.Dir[1].Bytes)
+	}},
+	{colGap, "gap", func(s *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
+		return largest(uint64(c.Gap(s.Now())))
+	}},
+}
+
+// expiredStays is how long a conn past its limit stays among those that go
+// next: after that its limit is disproved, and it stands below them.
+const expiredStays = 2e9 // ns
+
+// byLeft puts what dies next on top: counting down by deadline, then past the
+// limit, then closing and connecting, then closed, newest first. Deadlines are
+// points in time, so a conn at rest keeps its key.
+func byLeft(s *monitor.State, c *monitor.Conn, cd *monitor.Countdown) sortKey {
+	switch {
+	case cd != nil && cd.Left > -expiredStays:
+		return sortKey{group: groupFirst, num: int64(s.Now().Add(cd.Left))}
+	case cd != nil:
+		return sortKey{group: groupFirst + 1, num: int64(s.Now().Add(cd.Left))}
+	case !c.IsClosed():
+		return sortKey{group: groupFirst + 2, num: -int64(c.Opened)}
+	}
+	return sortKey{group: groupFirst + 3, num: -int64(c.Ended)}
+}
+
+func byNumber(n int64) sortKey {
+	if n == 0 {
+		return sortKey{group: groupMissing}
+	}
+	return sortKey{group: groupFirst, num: n}
+}
+
+func largest(n uint64) sortKey {
+	return sortKey{group: groupFirst, num: -int64(min(n, math.MaxInt64))}
+}
+
+// byText sorts by the first eight bytes as a number, and by the rest only
+// where those are equal.
+func byText(t string) sortKey {
+	if t == "" {
+		return sortKey{group: groupMissing}
+	}
+	var n uint64
+	for i := range 8 {
+		n <<= 8
+		if i < len(t) {
+			n |= uint64(t[i])
+		}
+	}
+	return sortKey{group: groupFirst, num: int64(n>>1) - math.MaxInt64/2, text: t}
+}
+
+func (k *sortKey) compareText(o *sortKey) int { return cmp.Compare(k.text, o.text) }

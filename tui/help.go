@@ -1,0 +1,78 @@
+package tui
+
+import (
+	"strings"
+
+	"github.com/wstap/wstap/internal/printable"
+	"github.com/wstap/wstap/monitor"
+)
+
+// help is the help page, made from the tables that the screens are made from:
+// keys, marks, signs, causes.
+type help struct {
+	page   page
+	scroll scroller
+}
+
+const helpLabel = 17
+
+func (h *help) refresh(mode Mode, w, height int) {
+	if h.page.w != w || h.page.lines == nil {
+		h.page = page{w: w}
+		h.write(mode)
+	}
+	h.scroll.set(len(h.page.lines), height)
+}
+
+func (h *help) write(mode Mode) {
+	p := &h.page
+	for _, g := range helpGroups {
+		if g.when == whenReplay && mode != Replay {
+			continue
+		}
+		p.head(g.title)
+		for i := range bindings {
+			if b := &bindings[i]; b.group == g.group && b.in(mode) {
+				p.item(stKey, strings.Join(b.keys, " "), b.help)
+			}
+		}
+	}
+	p.head("Marks")
+	for _, g := range stageGlyphs {
+		p.item(g.st, g.sign, g.help)
+	}
+	for _, m := range []monitor.Mark{monitor.MarkNear, monitor.MarkCritical, monitor.MarkExpired} {
+		p.item(markGlyphs[m].st, markGlyphs[m].sign, markGlyphs[m].help)
+	}
+	p.item(stPlain, violationSign, "a rule of the protocol was broken on the wire")
+	p.item(stAccent, pinSign, "pinned")
+	p.item(stAccent, linkSign+"7", "the front and the back leg of one WebSocket have the same number")
+	p.item(stPlain, "↑ ↓", "from the client, from the server")
+	p.item(stPlain, "████▌   12s", "fills as the limit comes near, then the time left; +3.0s is past it")
+	p.item(stPlain, "(1006)", "a close code in brackets was not on the wire: it is derived")
+	p.head("How sure a cause is")
+	for _, c := range confidenceSigns {
+		p.item(stPlain, c.sign, c.line)
+	}
+	p.item(stPlain, settlingSign, "still settling: the other leg or the log may yet tell more")
+	p.head("Causes")
+	for _, c := range monitor.Causes() {
+		p.item(stPlain, causeWords[c].short, causeWords[c].line)
+	}
+}
+
+// item is a label and what it means; the label gets its own line where the
+// screen is narrow.
+func (p *page) item(st style, label, text string) {
+	if p.w < 3*helpLabel {
+		p.put(one(stPlain, " ").add(st, label))
+		p.text(stPlain, "   ", text)
+		return
+	}
+	for i, t := range wrap(text, p.w-helpLabel-2) {
+		if i > 0 {
+			label = ""
+		}
+		p.put(one(stPlain, " ").add(st, printable.PadRight(label, helpLabel)).add(stPlain, " "+t))
+	}
+}

@@ -1,0 +1,216 @@
+package tui
+
+import (
+	"fmt"
+
+	"github.com/wstap/wstap/internal/printable"
+	"github.com/wstap/wstap/monitor"
+)
+
+// connList is the connections screen: an index over all conns and a window
+// over the index.
+type connList struct {
+	index  *index
+	win    window[monitor.ID]
+	rows   []row // of the window, top to bottom
+	frozen map[monitor.ID]row
+}
+
+// frozenMost bounds the rows a paused list remembers.
+const frozenMost = 4096
+
+func newConnList() connList {
+	return connList{index: newIndex(), win: window[monitor.ID]{follow: true}}
+}
+
+// refresh copies what is visible. While paused, order and rows stay as they
+// were; a row that comes into view only now is read now, and stays as well.
+func (l *connList) refresh(s *monitor.State, height int, paused bool) {
+	x := l.index
+	x.update(s, paused)
+	l.win.height = height
+	for range 3 {
+		x.arrange()
+		l.win.settle(x)
+		if paused || !x.correct(s, l.visible()) {
+			break
+		}
+	}
+	if !paused {
+		l.frozen = nil
+	}
+	l.rows = l.rows[:0]
+	for _, r := range l.visible() {
+		l.rows = append(l.rows, l.rowOf(s, x.entries[r.at], paused))
+	}
+	if paused {
+		l.freeze()
+	}
+}
+
+func (l *connList) visible() []rank {
+	return l.index.slice(l.win.top, l.win.top+l.win.height)
+}
+
+func (l *connList) rowOf(s *monitor.State, e entry, paused bool) row {
+	if r, ok := l.frozen[e.id]; ok && paused {
+		if c := s.Conn(e.id); c != nil {
+			r.pinned = c.Pinned
+		}
+		return r
+	}
+	c := s.Conn(e.id)
+	if c == nil {
+		return row{id: e.id, seq: e.seq, gone: true, stage: closed}
+	}
+	return makeRow(s, c)
+}
+
+func (l *connList) freeze() {
+	if l.frozen == nil || len(l.frozen) > frozenMost {
+		l.frozen = map[monitor.ID]row{}
+	}
+	for _, r := range l.rows {
+		l.frozen[r.id] = r
+	}
+}
+
+// selectedRow is the row of the selection, if it is on the screen.
+func (l *connList) selectedRow() *row {
+	for i := range l.rows {
+		if l.win.any && l.rows[i].id == l.win.sel {
+			return &l.rows[i]
+		}
+	}
+	return nil
+}
+
+// key answers a command with an action.
+func (l *connList) key(c command, width int) action {
+	if l.win.command(l.index, c) {
+		return nil
+	}
+	r := l.selectedRow()
+	switch c {
+	case cmdSort, cmdSortBack:
+		l.nextOrder(width, c == cmdSort)
+	case cmdReverse:
+		l.index.sortBy(l.index.by, !l.index.reverse)
+	case cmdNextFlagged, cmdLastFlagged:
+		return l.toFlagged(c == cmdNextFlagged)
+	case cmdFilter:
+		return askFilter{l.index.filter}
+	case cmdBack:
+		l.index.find("")
+	case cmdOpen, cmdPin, cmdCopy:
+		return l.onRow(c, r)
+	}
+	return nil
+}
+
+func (l *connList) onRow(c command, r *row) action {
+	switch {
+	case r == nil:
+		return say{"no connection is selected"}
+	case c == cmdOpen:
+		return openConn{r.id}
+	case c == cmdPin:
+		return togglePin{r.id}
+	}
+	return copyText{fmt.Sprintf("#%d", r.seq), r.facts()}
+}
+
+// nextOrder goes to the next order whose column is on the screen.
+func (l *connList) nextOrder(width int, forward bool) {
+	cols := layout(width)
+	at := 0
+	for i := range orders {
+		if &orders[i] == l.index.by {
+			at = i
+		}
+	}
+	for range orders {
+		if forward {
+			at = (at + 1) % len(orders)
+		} else {
+			at = (at + len(orders) - 1) % len(orders)
+		}
+		if shown(cols, orders[at].column) {
+			break
+		}
+	}
+	l.index.sortBy(&orders[at], false)
+}
+
+func shown(cols []placed, id columnID) bool {
+	for _, c := range cols {
+		if c.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *connList) toFlagged(forward bool) action {
+	place, ok := l.index.flagged(l.win.at, forward)
+	if !ok {
+		return say{"no connection is flagged"}
+	}
+	l.win.moveTo(l.index, place)
+	return nil
+}
+
+// view draws the head and the rows.
+func (l *connList) view(w, h int) []line {
+	cols := layout(w - 1) // the first cell is the selection's mark
+	out := []line{append(one(stPlain, " "), heads(cols, l.index.by, l.index.reverse)...)}
+	for i := range l.rows {
+		r := &l.rows[i]
+		if l.win.any && r.id == l.win.sel {
+			out = append(out, append(one(stPlain, "▸"), cells(cols, r)...).fit(w).restyle(stSelected))
+			continue
+		}
+		out = append(out, append(one(stPlain, " "), cells(cols, r)...))
+	}
+	if len(l.rows) == 0 {
+		out = append(out, l.empty())
+	}
+	return out[:min(len(out), h)]
+}
+
+func (l *connList) empty() line {
+	x := l.index
+	switch {
+	case x.stale > 0:
+		return one(stDim, " looking …")
+	case x.filter != "" && len(x.entries) > 0:
+		return one(stDim, fmt.Sprintf(" none of %s contains %q; esc shows all", plural(uint64(len(x.entries)), "connection", "connections"), printable.String(x.filter)))
+	}
+	return one(stDim, " no WebSocket seen yet")
+}
+
+// summary is the right end of the line of screens.
+func (l *connList) summary() line {
+	x := l.index
+	t := &x.tally
+	out := line{}
+	if x.filter != "" {
+		out = out.add(stKey, "/"+printable.String(x.filter)+" ").add(stPlain, fmt.Sprintf("%s of %s  ", count(uint64(x.len())), count(uint64(len(x.entries)))))
+	}
+	if p := x.pending(); p > 0.01 {
+		out = out.add(stDim, fmt.Sprintf("sorting %d %%  ", 100-int(p*100)))
+	}
+	out = out.add(stPlain, count(uint64(t.of(isLive)))+" live")
+	for _, f := range []struct {
+		flag flags
+		st   style
+		word string
+	}{
+		{isCritical, stCritical, "‼"}, {isNear, stNear, "!"}, {isExpired, stExpired, "?"}, {isViolating, stWarn, violationSign},
+	} {
+		if n := t.of(f.flag); n > 0 {
+			out = out.add(stPlain, " ").add(f.st, f.word+count(uint64(n)))
+		}
+	}
+	return out.add(stDim, " "+count(uint64(t.of(isClosed)))+" closed")
+}

@@ -1,0 +1,46 @@
+package tui
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// refreshMsg asks for a new picture. One chain of them runs: each schedules
+// the next.
+type refreshMsg struct{}
+
+// drainedMsg says that Relay.Drain has returned.
+type drainedMsg struct{}
+
+const (
+	// refreshEvery is the time between two pictures: calm enough for a slow line.
+	refreshEvery = 125 * time.Millisecond
+	// catchUpEvery is that while a big list is still being sorted or filtered.
+	catchUpEvery = 25 * time.Millisecond
+)
+
+// tick schedules the next refresh.
+func (m *Model) tick() tea.Cmd {
+	every := refreshEvery
+	if m.list.index.stale > 0 && m.at == connectionsScreen {
+		every = catchUpEvery
+	}
+	return tea.Tick(every, func(time.Time) tea.Msg { return refreshMsg{} })
+}
+
+// drain runs Relay.Drain, which waits for connections.
+func drain(r Relay) tea.Cmd {
+	return func() tea.Msg {
+		r.Drain()
+		return drainedMsg{}
+	}
+}
+
+// stop runs Relay.Stop and then quits.
+func stop(r Relay) tea.Cmd {
+	return tea.Sequence(func() tea.Msg {
+		r.Stop()
+		return nil
+	}, tea.Quit)
+}

@@ -1,0 +1,278 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/wstap/wstap/internal/printable"
+	"github.com/wstap/wstap/monitor"
+)
+
+// status is what the header and the status line show, copied out of State.
+type status struct {
+	now     monitor.Time
+	started monitor.Time
+	events  uint64
+	rate    float64
+	taps    []tapText
+	notes   []string
+	trouble []string // sources and writers that are not well
+	healthy []string
+	counts  []string // dropped, evicted, unknown
+	seen    string   // coverage
+	log     string   // what the log can and cannot tell
+
+	rateAt     monitor.Time // events and time at the last rate
+	rateEvents uint64
+}
+
+type tapText struct{ name, listen, upstream string }
+
+func (st *status) refresh(s *monitor.State) {
+	t := &s.Totals
+	st.now, st.started = s.Now(), s.Started()
+	st.pace(t.Events)
+	st.taps, st.notes = st.taps[:0], st.notes[:0]
+	for _, h := range s.Hellos {
+		for _, tap := range h.Taps {
+			name := printable.String(tap.Name)
+			if len(s.Hellos) > 1 {
+				name = printable.String(h.Host) + "/" + name
+			}
+			st.taps = append(st.taps, tapText{name, printable.String(tap.Listen), printable.String(tap.Upstream)})
+		}
+	}
+	for _, n := range s.Stand {
+		st.notes = append(st.notes, printable.String(n))
+	}
+	st.health(s.Healths)
+	st.counts = st.counts[:0]
+	st.count(t.Dropped["conns"], "connections not recorded")
+	st.count(t.DroppedAll()-t.Dropped["conns"], "records dropped")
+	st.count(t.Collapsed, "frames collapsed")
+	st.count(t.Evicted, "evicted")
+	st.count(t.Unknown, "events of unknown connections")
+	st.count(t.Oddities, "out of order")
+	st.count(t.ClockSteps, "clock steps")
+	st.cover(s)
+}
+
+// pace measures events a second of the events' own time.
+func (st *status) pace(events uint64) {
+	st.events = events
+	d := st.now.Sub(st.rateAt)
+	if st.rateAt.IsZero() || d < 0 || events < st.rateEvents {
+		st.rate, st.rateAt, st.rateEvents = 0, st.now, events
+		return
+	}
+	if d.Seconds() >= 1 {
+		st.rate = float64(events-st.rateEvents) / d.Seconds()
+		st.rateAt, st.rateEvents = st.now, events
+	}
+}
+
+func (st *status) health(hs []*monitor.Health) {
+	st.trouble, st.healthy = st.trouble[:0], st.healthy[:0]
+	for _, h := range hs {
+		name := printable.String(h.Name)
+		if h.Status == monitor.HealthOK {
+			st.healthy = append(st.healthy, name)
+			continue
+		}
+		st.trouble = append(st.trouble, fmt.Sprintf("%s %s: %s", name, h.Status, printable.String(h.Text)))
+	}
+}
+
+func (st *status) count(n uint64, what string) {
+	if n > 0 {
+		st.counts = append(st.counts, count(n)+" "+what)
+	}
+}
+
+// cover says what part of the tunnels is seen.
+func (st *status) cover(s *monitor.State) {
+	front, back := s.HasRole(monitor.Front), s.HasRole(monitor.Back)
+	switch {
+	case front && back:
+		st.seen = "both legs seen"
+	case front:
+		st.seen = "front leg only"
+	case back:
+		st.seen = "back leg only"
+	default:
+		st.seen = "no leg known"
+	}
+	if n := s.Totals.Dropped["conns"]; n > 0 {
+		st.seen += fmt.Sprintf(", %.1f %% of connections", 100*float64(s.Totals.Conns-min(n, s.Totals.Conns))/float64(max(s.Totals.Conns, 1)))
+	}
+	switch {
+	case !s.FollowsLog():
+		st.log = "no error log"
+	case s.LogBlind():
+		st.log = "the log level hides idle kills"
+	default:
+		st.log = "log tells idle kills"
+	}
+}
+
+// header is the first line.
+func (m *Model) header(w int) line {
+	left := one(stTitle, "wstap")
+	if m.o.Version != "" && w >= sideBySide {
+		left = left.add(stDim, " "+printable.String(m.o.Version))
+	}
+	mode := " live"
+	if m.o.Mode == Replay {
+		mode = " replay"
+	}
+	left = left.add(stBold, mode)
+	if m.o.Title != "" {
+		left = left.add(stPlain, " "+printable.String(m.o.Title))
+	}
+	notes := line{}
+	for _, n := range m.status.notes {
+		notes = notes.add(stWarn, "  ▲ "+n)
+	}
+	right := one(stDim, clockShort(m.status.now))
+	room := w - left.width() - notes.width() - right.width() - 2
+	for _, style := range []func(tapText) string{tapFull, tapShort, tapName} {
+		if taps := m.tapsLine(style); taps.width() <= room {
+			left = append(left, taps...)
+			break
+		}
+	}
+	return spread(append(left, notes...), right, w)
+}
+
+func (m *Model) tapsLine(text func(tapText) string) (l line) {
+	for _, t := range m.status.taps {
+		l = l.add(stPlain, "  ").add(stAccent, t.name).add(stPlain, text(t))
+	}
+	return l
+}
+
+func tapFull(t tapText) string { return " " + t.listen + " → " + t.upstream }
+
+func tapShort(t tapText) string { return " " + portOf(t.listen) + " → " + portOf(t.upstream) }
+
+func tapName(tapText) string { return "" }
+
+// portOf is ":PORT" of an address, or the address.
+func portOf(addr string) string {
+	if i := strings.LastIndexByte(addr, ':'); i > 0 && !strings.Contains(addr[i:], "/") {
+		return addr[i:]
+	}
+	return addr
+}
+
+// tabs is the second line: the screens, and what the one shown has to say.
+func (m *Model) tabs(w int) line {
+	if m.front() == filterOverlay {
+		return m.filter.view()
+	}
+	l := line{}
+	for id, name := range screenNames {
+		st := stTab
+		if screenID(id) == m.at {
+			st = stTabOn
+		} else if w < 70 {
+			continue
+		}
+		l = l.add(st, fmt.Sprintf(" %d %s ", id+1, name)).add(stPlain, " ")
+	}
+	return spread(l, m.screenSummary(), w)
+}
+
+func (m *Model) screenSummary() line {
+	switch {
+	case m.front() == helpOverlay:
+		return m.help.scroll.more()
+	case m.at == connectionsScreen:
+		return m.list.summary()
+	case m.at == logScreen:
+		return m.logs.summary()
+	}
+	return m.detail.scroll.more()
+}
+
+// segments are the parts of the status line, what matters most first: narrow
+// screens leave out the last ones.
+func (m *Model) segments() (segs []line) {
+	add := func(st style, s string) { segs = append(segs, one(st, s)) }
+	st, tally := &m.status, &m.list.index.tally
+	if m.notice != "" {
+		add(stBold, m.notice)
+	}
+	if m.draining {
+		add(stWarn, "draining, "+plural(uint64(m.o.Relay.Live()), "connection", "connections")+" left")
+	}
+	if m.paused {
+		add(stTabOn, fmt.Sprintf(" PAUSED %s behind ", plural(st.events-min(m.pausedAt, st.events), "event", "events")))
+	}
+	for _, s := range st.trouble {
+		add(stFail, "✗ "+s)
+	}
+	for _, s := range st.counts {
+		add(stWarn, s)
+	}
+	if n := tally.of(isExpired); n > 0 {
+		add(stExpired, plural(uint64(n), "connection is", "connections are")+" past the limit: it is not what it seems")
+	}
+	if tally.of(isAssumed) > 0 {
+		add(stWarn, "idle limit 60 s assumed: say --read-timeout")
+	}
+	if s := m.recording(); s != "" {
+		add(stAccent, s)
+	}
+	if m.following() {
+		add(stAccent, "follow")
+	}
+	add(stDim, st.seen)
+	add(stDim, st.log)
+	if n := len(st.healthy); n > 0 {
+		add(stGood, "✓ "+strings.Join(st.healthy, ", "))
+	}
+	add(stDim, fmt.Sprintf("%s events/s", count(uint64(st.rate+0.5))))
+	return segs
+}
+
+func (m *Model) recording() string {
+	if m.o.Recording == nil {
+		return ""
+	}
+	return printable.String(m.o.Recording())
+}
+
+func (m *Model) following() bool {
+	return m.at == connectionsScreen && m.list.win.follow || m.at == logScreen && m.logs.win.follow
+}
+
+// flow lays segments out on n lines of w cells, each where it fits first. What
+// fits nowhere is counted at the end.
+func flow(segs []line, w, n int) []line {
+	out := make([]line, n)
+	used := make([]int, n)
+	missing := 0
+	for k, s := range segs {
+		need, done := s.width(), false
+		for i := 0; i < n && !done; i++ {
+			room := w
+			if i == n-1 && k < len(segs)-1 {
+				room -= 4 // for the count of what is missing
+			}
+			gap := min(used[i], 2)
+			if used[i]+gap+need <= room || (k == 0 && i == 0) {
+				out[i] = append(out[i].add(stPlain, "  "[:gap]), s...)
+				used[i] += gap + need
+				done = true
+			}
+		}
+		if !done {
+			missing++
+		}
+	}
+	if missing > 0 {
+		out[n-1] = out[n-1].fit(min(used[n-1], w-3)).add(stDim, fmt.Sprintf(" +%d", missing))
+	}
+	return out
+}

@@ -1,0 +1,301 @@
+// Package tui is the dashboard in the terminal: one Bubble Tea model whose
+// screens hold only what a viewer chose (selection, scroll, filter). What they
+// show is copied out of monitor.State at each refresh, and only for the rows
+// that are visible. It does no I/O and never asks for the time: the time on
+// the screen is that of the newest event.
+//
+// Call [Run].
+package tui
+
+import (
+	"context"
+	"errors"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/wstap/wstap/monitor"
+)
+
+// Mode is what the dashboard looks at.
+type Mode uint8
+
+// The modes.
+const (
+	Live   Mode = iota // taps at work
+	Replay             // a recording
+)
+
+// Options of a dashboard. Read is needed, all else may be zero. None of the
+// functions may block: they are called while a key is handled.
+type Options struct {
+	Read  func(func(*monitor.State)) // feed.Read
+	Mode  Mode
+	Title string // "2 taps", or the recording's file name
+
+	Replay    Player                 // nil live
+	Relay     Relay                  // nil where no traffic depends on this process
+	Recording func() string          // "rec 1.2 MB"; "" while nothing is recorded
+	Watch     func(monitor.ID, bool) // asks for all frames of the conn on screen; nil: not possible
+
+	NoColor bool // attributes only; else NO_COLOR in the environment decides
+	Light   bool // Light and Dark override what the terminal says of its background
+	Dark    bool
+	Version string
+}
+
+// PlayerStatus is where a replay stands.
+type PlayerStatus struct {
+	At, From, To  monitor.Time
+	Speed         float64 // +Inf: as fast as possible
+	Paused, Ended bool
+}
+
+// Player is the replay behind the screen.
+type Player interface {
+	Status() PlayerStatus
+	Pause(bool)
+	SetSpeed(float64)
+	Seek(monitor.Time)
+}
+
+// Relay is the traffic that quitting would end.
+type Relay interface {
+	// Live is the number of connections passing; it is asked at every refresh.
+	Live() int
+	// Drain stops accepting and returns when the last connection has ended,
+	// the drain timeout is over or Stop was called. It runs in a goroutine.
+	Drain()
+	// Stop ends what is left, at once. It may be called during Drain.
+	Stop()
+}
+
+// Run shows the dashboard until the user quits or ctx is done, both of which
+// are no error. The terminal is restored whatever happens.
+func Run(ctx context.Context, o Options, opts ...tea.ProgramOption) error {
+	opts = append([]tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler()}, opts...)
+	_, err := tea.NewProgram(New(o), opts...).Run()
+	if ctx.Err() != nil && errors.Is(err, tea.ErrProgramKilled) && !errors.Is(err, tea.ErrProgramPanic) {
+		return nil
+	}
+	return err
+}
+
+// screenID is one of the screens.
+type screenID uint8
+
+const (
+	connectionsScreen screenID = iota
+	connectionScreen
+	logScreen
+)
+
+var (
+	screenNames  = [...]string{connectionsScreen: "connections", connectionScreen: "connection", logScreen: "log"}
+	screenScopes = [...]scope{connectionsScreen: onConnections, connectionScreen: onConnection, logScreen: onLog}
+)
+
+// Model is the one Bubble Tea model.
+type Model struct {
+	o     Options
+	theme *theme
+	w, h  int
+
+	at, before screenID
+	overlays   []overlay
+
+	list   connList
+	detail detail
+	logs   logList
+	help   help
+	filter filterLine
+	status status
+
+	paused    bool
+	pausedAt  uint64 // Totals.Events
+	grace     int    // refreshes before the quit question takes an answer
+	draining  bool
+	notice    string
+	noticeFor int // refreshes it stays
+	pin       *monitor.ID
+	watched   monitor.ID
+}
+
+// New returns the model of a dashboard, for Run and for tests.
+func New(o Options) *Model {
+	return &Model{o: o, theme: makeTheme(o.NoColor, o.Light), list: newConnList(), logs: newLogList()}
+}
+
+// Init is called by Bubble Tea.
+func (m *Model) Init() tea.Cmd {
+	if m.o.Light || m.o.Dark {
+		return m.tick()
+	}
+	return tea.Batch(m.tick(), tea.RequestBackgroundColor)
+}
+
+// Update is called by Bubble Tea.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	var cmd tea.Cmd
+	switch msg := msg.(type) {
+	case refreshMsg:
+		m.count()
+		cmd = m.tick()
+	case tea.WindowSizeMsg:
+		m.w, m.h = msg.Width, msg.Height
+	case tea.BackgroundColorMsg:
+		m.theme = makeTheme(m.o.NoColor, !msg.IsDark())
+	case tea.KeyPressMsg:
+		cmd = m.key(msg)
+	case tea.PasteMsg:
+		if m.front() == filterOverlay {
+			m.typed(cmdNone, msg.Content)
+		}
+	case drainedMsg:
+		cmd = tea.Quit
+	default:
+		return m, nil
+	}
+	m.refresh()
+	return m, cmd
+}
+
+// count lets what lasts a number of refreshes grow older.
+func (m *Model) count() {
+	m.grace = max(m.grace-1, 0)
+	if m.noticeFor--; m.noticeFor <= 0 {
+		m.notice = ""
+	}
+}
+
+// noticeStays is how many refreshes a notice stays on the status line.
+const noticeStays = 24
+
+func (m *Model) say(text string) { m.notice, m.noticeFor = text, noticeStays }
+
+// scope is where keys go: to the front overlay, else to the screen.
+func (m *Model) scope() scope {
+	if s, ok := overlayScopes[m.front()]; ok {
+		return s
+	}
+	return screenScopes[m.at]
+}
+
+func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
+	c := lookUp(m.scope(), m.o.Mode, msg.String())
+	if c == cmdInterrupt {
+		if f := m.front(); f == quitOverlay || f == drainOverlay {
+			return tea.Quit
+		}
+		return m.askQuit()
+	}
+	switch m.front() {
+	case filterOverlay:
+		m.typed(c, msg.Text)
+		return nil
+	case quitOverlay, drainOverlay:
+		return m.answer(c)
+	case helpOverlay:
+		if c == cmdHelp || c == cmdBack {
+			m.pop()
+			return nil
+		}
+		if m.help.scroll.command(c) {
+			return nil
+		}
+	}
+	return m.command(c)
+}
+
+// command carries out what works on all screens, or asks the screen.
+func (m *Model) command(c command) tea.Cmd {
+	switch c {
+	case cmdNone:
+		return nil
+	case cmdQuit:
+		return m.askQuit()
+	case cmdHelp:
+		m.push(helpOverlay)
+		return nil
+	case cmdSuspend:
+		return tea.Suspend
+	case cmdPause:
+		m.paused, m.pausedAt = !m.paused, m.status.events
+		return nil
+	case cmdConnections, cmdConnection, cmdLog, cmdNextScreen, cmdLastScreen:
+		return m.switchTo(c)
+	}
+	if m.play(c) {
+		return nil
+	}
+	if a := m.screenKey(c); a != nil {
+		return a.carryOut(m)
+	}
+	return nil
+}
+
+func (m *Model) screenKey(c command) action {
+	switch m.at {
+	case connectionsScreen:
+		return m.list.key(c, m.w-1)
+	case connectionScreen:
+		return m.detail.key(c)
+	}
+	return m.logs.key(c)
+}
+
+// switchTo changes the screen; the help is left by it, too.
+func (m *Model) switchTo(c command) tea.Cmd {
+	m.overlays = nil
+	n := screenID(len(screenNames))
+	switch c {
+	case cmdNextScreen:
+		m.show((m.at + 1) % n)
+	case cmdLastScreen:
+		m.show((m.at + n - 1) % n)
+	case cmdConnection:
+		if id, ok := m.selected(); ok && m.at == connectionsScreen {
+			m.detail.open(id)
+		}
+		m.show(connectionScreen)
+	default:
+		m.show(screenID(c - cmdConnections))
+	}
+	return nil
+}
+
+// refresh copies out of State what the screen shows, in the one Read.
+func (m *Model) refresh() {
+	if m.w <= 0 || m.h <= 0 || m.o.Read == nil {
+		return
+	}
+	body := m.bodyHeight()
+	m.o.Read(func(s *monitor.State) {
+		if c := m.pinned(s); c != nil {
+			s.Pin(c.ID, !c.Pinned)
+			m.list.index.touch(s, c)
+		}
+		m.status.refresh(s)
+		switch m.at {
+		case connectionsScreen:
+			m.list.refresh(s, body-1, m.paused)
+		case connectionScreen:
+			m.list.index.update(s, m.paused)
+			m.detail.refresh(s, m.w, body, m.paused && m.pin == nil)
+		case logScreen:
+			m.list.index.update(s, m.paused)
+			m.logs.refresh(s, body-1-rawHeight(body), m.paused)
+		}
+	})
+	m.pin = nil
+	if m.front() == helpOverlay {
+		m.help.refresh(m.o.Mode, m.w, body)
+	}
+}
+
+// pinned is the conn whose pin is to be changed.
+func (m *Model) pinned(s *monitor.State) *monitor.Conn {
+	if m.pin == nil {
+		return nil
+	}
+	return s.Conn(*m.pin)
+}

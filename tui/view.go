@@ -1,0 +1,89 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/wstap/wstap/internal/printable"
+)
+
+// The screen, top to bottom: header, screens, body, replay bar, status lines,
+// hints. Low screens have fewer of the last ones.
+
+const (
+	hintsFrom  = 16 // lines
+	statusFrom = 20 // lines from which the status takes two of them,
+	wideStatus = 160
+)
+
+func (m *Model) statusLines() int {
+	if m.h >= statusFrom && m.w < wideStatus {
+		return 2
+	}
+	return 1
+}
+
+func (m *Model) bodyHeight() int {
+	n := m.h - 2 - m.statusLines()
+	if m.o.Replay != nil {
+		n--
+	}
+	if m.h >= hintsFrom {
+		n--
+	}
+	return max(n, 1)
+}
+
+// View is called by Bubble Tea.
+func (m *Model) View() tea.View {
+	v := tea.NewView(m.picture())
+	v.AltScreen = true
+	v.WindowTitle = "wstap " + printable.String(m.o.Title)
+	return v
+}
+
+// picture is the screen: m.h lines of exactly m.w cells.
+func (m *Model) picture() string {
+	if m.w <= 0 || m.h <= 0 {
+		return ""
+	}
+	body := make([]line, m.bodyHeight())
+	copy(body, m.body(len(body)))
+	if box := m.box(); box != nil {
+		lay(body, box, m.w)
+	}
+	lines := append([]line{m.header(m.w), m.tabs(m.w)}, body...)
+	if m.o.Replay != nil {
+		lines = append(lines, replayBar(m.o.Replay.Status(), m.w))
+	}
+	lines = append(lines, flow(m.segments(), m.w, m.statusLines())...)
+	if m.h >= hintsFrom {
+		lines = append(lines, hints(m.scope(), m.o.Mode))
+	}
+	var b strings.Builder
+	b.Grow(len(lines) * (m.w + 64))
+	for i := range m.h { // a tiny screen shows the first lines
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		var l line
+		if i < len(lines) {
+			l = lines[i]
+		}
+		m.theme.write(&b, l.fit(m.w))
+	}
+	return b.String()
+}
+
+func (m *Model) body(h int) []line {
+	switch {
+	case m.front() == helpOverlay:
+		return m.help.scroll.view(m.help.page.lines)
+	case m.at == connectionsScreen:
+		return m.list.view(m.w, h)
+	case m.at == connectionScreen:
+		return m.detail.scroll.view(m.detail.page.lines)
+	}
+	return m.logs.view(m.w, h)
+}
