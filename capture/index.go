@@ -229,7 +229,7 @@ var chunkName = []byte("\x04\x00\x00\x00zstd")
 // there is none.
 func (p *part) findChunk(from int64) int64 {
 	const back = recordHead + chunkFixed - 4 // from the record to chunkName
-	buf := make([]byte, 256<<10)
+	buf := make([]byte, min(256<<10, max(p.Size-from, 0)))
 	for at := from; at < p.Size; {
 		n, err := p.f.ReadAt(buf, at)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -246,6 +246,9 @@ func (p *part) findChunk(from int64) int64 {
 			i += j + 1
 		}
 		if n < len(buf) {
+			return 0
+		}
+		if n < len(chunkName) {
 			return 0
 		}
 		at += int64(n - len(chunkName) + 1) // one may lie across the edge

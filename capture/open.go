@@ -91,18 +91,22 @@ func (p *part) span() {
 // readHead reads what stands before the first chunk. A head cut short after
 // its first record is a recording of nothing.
 func (p *part) readHead() error {
-	magic := make([]byte, len(mcap.Magic))
-	n, err := p.f.ReadAt(magic, 0)
+	first := make([]byte, 16)
+	n, err := p.f.ReadAt(first, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("capture: %w", err)
 	}
-	if n < len(magic) && n > 0 && bytes.HasPrefix(mcap.Magic, magic[:n]) {
+	switch first = first[:n]; {
+	case n > 0 && n < len(mcap.Magic) && bytes.HasPrefix(mcap.Magic, first):
 		return &CorruptError{p.Path, int64(n), errShort}
+	case !bytes.HasPrefix(first, mcap.Magic):
+		return notRecording(p.Path, first)
 	}
-	if !bytes.Equal(magic, mcap.Magic) {
-		return notRecording(p.Path, magic[:n])
-	}
-	p.body = int64(len(magic))
+	return p.readHeadRecords()
+}
+
+func (p *part) readHeadRecords() error {
+	p.body = int64(len(mcap.Magic))
 	for first := true; ; first = false {
 		op, body, err := p.headRecord()
 		if first {
@@ -112,6 +116,14 @@ func (p *part) readHead() error {
 		}
 		if err != nil || !p.inHead(op) || p.likeChunk(p.body) {
 			return nil // walk or the summary go on from here
+		}
+		if !sound(op, body) {
+			p.hurt(p.body, "the description of the contents is damaged from here on; ours was assumed")
+			p.assume()
+			if next := p.findChunk(p.body + 1); next > 0 {
+				p.body = next
+			}
+			return nil
 		}
 		if err := p.absorb(op, body); err != nil {
 			return err
@@ -146,6 +158,47 @@ func (p *part) headRecord() (op byte, body []byte, err error) {
 	body = make([]byte, n)
 	_, err = p.f.ReadAt(body, p.body+recordHead)
 	return head[0], body, err
+}
+
+// sound says whether the fields fill a record of the head: no CRC covers it, and
+// a wrong length would lead over chunks.
+func sound(op byte, body []byte) bool {
+	c := &cursor{b: body}
+	switch op {
+	case opHeader:
+		c.text()
+		c.text()
+	case opMetadata:
+		c.text()
+		c.table()
+	case opSchema:
+		c.u16()
+		c.text()
+		c.text()
+		c.take(uint64(c.u32()))
+	case opChannel:
+		c.u16()
+		c.u16()
+		c.text()
+		c.text()
+		c.table()
+	default:
+		return true
+	}
+	return c.err == nil && len(c.b) == 0
+}
+
+// assume takes our own numbers for channels that are not declared.
+func (p *part) assume() {
+	known := map[kind]bool{}
+	for _, k := range p.kinds {
+		known[k] = true
+	}
+	for _, spec := range channels {
+		if _, taken := p.kinds[uint16(spec.kind)]; !taken && !known[spec.kind] {
+			p.kinds[uint16(spec.kind)] = spec.kind
+		}
+	}
 }
 
 // checkHeader wants the first record to say that the file is ours.

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"io"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestQueueOverflowKeepsConnsWhole(t *testing.T) {
 		lives[i] = life(uint64(i+1), time.Duration(i)*time.Millisecond)
 	}
 	// The writer is made to hang first, in a write of what does not fit its buffer.
-	w.Events([]monitor.Event{&monitor.Hello{Header: head(0, 0), Notes: []string{noise(t, 2<<20)}}})
+	w.Events([]monitor.Event{&monitor.Hello{Header: head(0, 0), Notes: []string{noise(2 << 20)}}})
 	until(t, "the writer to hang", func() bool { return w.Stats().Queued == 0 })
 	for step := range 6 { // all conns go along at the same time
 		for _, l := range lives {
@@ -110,8 +111,8 @@ func TestKeyframeLeavesRefusedConnsOut(t *testing.T) {
 }
 
 // noise does not compress.
-func noise(t testing.TB, n int) string {
-	r := seeded(t)
+func noise(n int) string {
+	r := rand.New(rand.NewPCG(1, 2))
 	b := make([]byte, n)
 	for i := range b {
 		b[i] = byte('0' + r.IntN(64))

@@ -27,7 +27,8 @@ func notRecording(path string, head []byte) error {
 		what = "it is empty"
 	}
 	for _, s := range signatures {
-		if bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte(s.magic)) {
+		magic := []byte(s.magic)
+		if bytes.HasPrefix(head, magic) || bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), magic) {
 			what = "it is " + s.what
 			break
 		}

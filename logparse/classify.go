@@ -8,12 +8,14 @@ type rule struct {
 	parts []string
 }
 
-// ruleset finds rules by the first byte of a message; floating ones begin with
-// a hole.
+// ruleset finds rules by two bytes of a message: the first, and the one after
+// "client ", for very many begin so. floating ones begin with a hole.
 type ruleset struct {
-	first    [256][]*rule
+	first    [256]*[256][]*rule
 	floating []*rule
 }
+
+const second = len("client ")
 
 var rules = compile(rows)
 
@@ -21,14 +23,33 @@ func compile(rows []Known) *ruleset {
 	set := &ruleset{}
 	for _, k := range rows {
 		r := &rule{Known: k, parts: strings.Split(k.Words, "%")}
-		if r.parts[0] == "" {
+		p := r.parts[0]
+		if p == "" {
 			set.floating = append(set.floating, r)
 			continue
 		}
-		c := r.parts[0][0]
-		set.first[c] = append(set.first[c], r)
+		if set.first[p[0]] == nil {
+			set.first[p[0]] = &[256][]*rule{}
+		}
+		for c := range set.first[p[0]] {
+			if len(p) <= second || int(p[second]) == c {
+				set.first[p[0]][c] = append(set.first[p[0]][c], r)
+			}
+		}
 	}
 	return set
+}
+
+// candidates gives the rules that may fit text, which is not empty, in order.
+func (set *ruleset) candidates(text string) []*rule {
+	by := set.first[text[0]]
+	switch {
+	case by == nil:
+		return nil
+	case len(text) > second:
+		return by[text[second]]
+	}
+	return by[0] // too short for any but those that are in all lists
 }
 
 // pure finds the rule whose fixed words, and nothing else, stand at the
@@ -37,7 +58,7 @@ func (set *ruleset) pure(text string) (r *rule, end int) {
 	if text == "" {
 		return nil, 0
 	}
-	for _, r := range set.first[text[0]] {
+	for _, r := range set.candidates(text) {
 		if n := len(r.Words); r.Pure && n <= len(text) && boundary(text, n) && text[:n] == r.Words {
 			return r, n
 		}
@@ -52,7 +73,7 @@ func (set *ruleset) match(message string) *rule {
 	if message == "" {
 		return nil
 	}
-	for _, r := range set.first[message[0]] {
+	for _, r := range set.candidates(message) {
 		if r.fits(message) {
 			return r
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 )
 
 // cutCases are lines whose every beginning is parsed.
@@ -73,6 +74,18 @@ func invented(e, whole *Entry) string {
 		}
 	}
 	return ""
+}
+
+// Keys over and over must not cost the square of the length.
+func TestManyKeys(t *testing.T) {
+	text := at + "[error] 1#1: *1 x" + strings.Repeat(", client: 1.1.1.1, server: a", MaxLine/40)
+	began := time.Now()
+	for range 10 {
+		parse(text)
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("ten lines of %d bytes took %v", len(text), took)
+	}
 }
 
 // The log in pieces, however cut, gives the same entries.

@@ -12,7 +12,7 @@ import (
 
 // Limits of one entry. nginx's own buffer, and so the longest line it writes,
 // is 2048 bytes with its LF (src/core/ngx_log.h:NGX_MAX_ERROR_STR); OpenResty
-// builds it with 4096.
+// and Tengine build it with 4096.
 const (
 	MaxLine = 64 << 10 // bytes of a physical line that are kept
 	MaxJoin = 16       // physical lines in an entry

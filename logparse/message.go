@@ -4,6 +4,10 @@ import "strings"
 
 const while = " while "
 
+// maxTries bounds the search for the fields in a line longer than nginx's; in
+// one of 2047 bytes keyClient fits 204 times.
+const maxTries = 256
+
 // body parses what follows the head: message, errno, action and fields.
 func (e *Entry) body(text string) (fit, *rule) {
 	if n, length := parseConnection(text); length > 0 {
@@ -120,7 +124,7 @@ func (e *Entry) fields(s string) fit {
 // far as the line goes.
 func (e *Entry) mixed(text string) fit {
 	part := -1
-	for i := 0; ; i += len(keyClient) {
+	for i, tries := 0, 0; tries < maxTries; i, tries = i+len(keyClient), tries+1 {
 		n := strings.Index(text[i:], keyClient)
 		if n < 0 {
 			break

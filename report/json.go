@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/ws"
 )
@@ -35,10 +36,11 @@ func JSON(w io.Writer, s *monitor.State, o Options) error {
 
 // encoder writes JSON values and the text between them; the first error sticks.
 type encoder struct {
-	out *bufio.Writer
-	buf bytes.Buffer // one value
-	enc *json.Encoder
-	err error
+	out  *bufio.Writer
+	buf  bytes.Buffer // one value
+	safe []byte       // the same, for a terminal
+	enc  *json.Encoder
+	err  error
 }
 
 func newEncoder(w io.Writer) *encoder {
@@ -61,7 +63,8 @@ func (e *encoder) value(v any) {
 		}
 		return
 	}
-	writeSafeJSON(e.out, bytes.TrimSuffix(e.buf.Bytes(), []byte("\n")))
+	e.safe = printable.AppendJSON(e.safe[:0], bytes.TrimSuffix(e.buf.Bytes(), []byte("\n")))
+	e.out.Write(e.safe)
 }
 
 func (e *encoder) flush() error {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/monitor"
 )
 
@@ -313,7 +314,7 @@ func FuzzSafeJSON(f *testing.F) {
 		if want := string([]rune(s)); got != want {
 			t.Fatalf("%q came back as %q", want, got)
 		}
-		if strings.ContainsFunc(b.String(), func(r rune) bool { return !safeInText(r) }) {
+		if clean := printable.AppendJSON(nil, b.Bytes()); !bytes.Equal(clean, b.Bytes()) {
 			t.Fatalf("unsafe: %q", &b)
 		}
 	})

@@ -126,7 +126,7 @@ func TestResetReachesASendingServer(t *testing.T) {
 func TestResetFoundByAWrite(t *testing.T) {
 	eachMover(t, func(t *testing.T, plain bool) {
 		r := newRig(t, rigOptions{plain: plain})
-		for range 50 {
+		for range 40 {
 			client, server := r.pair()
 			upgrade(t, client, server)
 			go io.Copy(server, neverEnding{}) // what the tap reads meanwhile
@@ -144,14 +144,14 @@ func TestResetFoundByAWrite(t *testing.T) {
 
 type neverEnding struct{}
 
-func (neverEnding) Read(p []byte) (int, error) { return min(len(p), 100), nil }
+func (neverEnding) Read(p []byte) (int, error) { return len(p), nil }
 
 // A server that closes while the client goes on sending ended with a FIN; the
 // reset that answers the client's bytes came later.
 func TestFinBeforeReset(t *testing.T) {
 	eachMover(t, func(t *testing.T, plain bool) {
 		r := newRig(t, rigOptions{plain: plain})
-		for range 50 {
+		for range 40 {
 			client, server := r.pair()
 			upgrade(t, client, server)
 			server.Close()

@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/monitor"
 )
 
@@ -134,4 +135,45 @@ func (m *Model) play(c command) bool {
 		return false
 	}
 	return true
+}
+
+// switchTo changes the screen; the help is left by it, too.
+func (m *Model) switchTo(c command) tea.Cmd {
+	m.overlays = nil
+	n := screenID(len(screenNames))
+	switch c {
+	case cmdNextScreen:
+		m.show((m.at + 1) % n)
+	case cmdLastScreen:
+		m.show((m.at + n - 1) % n)
+	case cmdConnection:
+		if id, ok := m.selected(); ok && m.at == connectionsScreen {
+			m.detail.open(id)
+		}
+		m.show(connectionScreen)
+	default:
+		m.show(screenID(c - cmdConnections))
+	}
+	return nil
+}
+
+// pinned is the conn whose pin is to be changed.
+func (m *Model) pinned(s *monitor.State) *monitor.Conn {
+	if m.pin == nil {
+		return nil
+	}
+	return s.Conn(*m.pin)
+}
+
+// ask copies what the relay, the replay and the recorder say.
+func (m *Model) ask() {
+	if m.o.Relay != nil {
+		m.passing = m.o.Relay.Live()
+	}
+	if m.o.Replay != nil {
+		m.player = m.o.Replay.Status()
+	}
+	if m.o.Recording != nil {
+		m.rec = printable.String(m.o.Recording())
+	}
 }

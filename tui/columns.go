@@ -1,9 +1,9 @@
 package tui
 
 import (
-	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/wstap/wstap/internal/printable"
@@ -46,28 +46,29 @@ const (
 // columns in order of the screen. Up is from the client, down from the server.
 var columns = []column{
 	{colMark, "", 3, 3, 0, false, 0, markCell},
-	{colSeq, "#", 4, 7, 1, true, 3, func(r *row, _ int) span { return span{fmt.Sprint(r.seq), stPlain} }},
+	{colSeq, "#", 4, 6, 1, true, 3, func(r *row, _ int) span { return span{fmt.Sprint(r.seq), stPlain} }},
 	{colLink, "link", 5, 6, 0, false, 8, linkCell},
 	{colTap, "leg", 5, 10, 1, false, 4, func(r *row, _ int) span { return span{r.tap, stPlain} }},
 	{colClient, "client", 15, 21, 4, false, 6, func(r *row, _ int) span { return span{r.client, stPlain} }},
-	{colTarget, "target", 12, 64, 9, false, 0, func(r *row, w int) span { return span{printable.Middle(r.target, w), stPlain} }},
+	{colTarget, "target", 18, 64, 9, false, 0, func(r *row, w int) span { return span{printable.Middle(r.target, w), stPlain} }},
 	{colHost, "host", 14, 24, 2, false, 14, func(r *row, _ int) span { return span{r.host, stPlain} }},
 	{colStatus, "status", 6, 6, 0, false, 9, func(r *row, _ int) span { return span{r.status, stPlain} }},
 	{colAge, "age", 5, 6, 0, true, 7, func(r *row, _ int) span { return span{span5(r.age), stPlain} }},
 	{colFramesUp, "frm↑", 5, 5, 0, true, 10, func(r *row, _ int) span { return span{count(r.frames[0]), stPlain} }},
-	{colFramesDown, "frm↓", 5, 5, 0, true, 11, func(r *row, _ int) span { return span{count(r.frames[1]), stPlain} }},
-	{colBytesUp, "B↑", 5, 5, 0, true, 12, func(r *row, _ int) span { return span{count(r.bytes[0]), stPlain} }},
-	{colBytesDown, "B↓", 5, 5, 0, true, 13, func(r *row, _ int) span { return span{count(r.bytes[1]), stPlain} }},
+	{colFramesDown, "frm↓", 5, 5, 0, true, 10, func(r *row, _ int) span { return span{count(r.frames[1]), stPlain} }},
+	{colBytesUp, "B↑", 5, 5, 0, true, 11, func(r *row, _ int) span { return span{count(r.bytes[0]), stPlain} }},
+	{colBytesDown, "B↓", 5, 5, 0, true, 11, func(r *row, _ int) span { return span{count(r.bytes[1]), stPlain} }},
 	{colGap, "gap", 5, 6, 0, true, 5, func(r *row, _ int) span { return span{span5(r.gap), stPlain} }},
 	{colFate, "left/cause", 16, 20, 2, false, 0, fateCell},
-	{colWhy, "limit/code", 6, 22, 5, false, 2, whyCell},
+	{colWhy, "limit/code", 6, 24, 5, false, 2, whyCell},
 }
 
-// narrowFate is the width of the left/cause column on a screen of less than
-// narrowAt cells, where little else is shown.
+// On a screen of less than narrowAt cells, where little else is shown, the two
+// columns that never go have to do with less.
 const (
-	narrowFate = 13
-	narrowAt   = 60
+	narrowAt     = 60
+	narrowFate   = 13
+	narrowTarget = 12
 )
 
 func markCell(r *row, _ int) span {
@@ -97,7 +98,7 @@ func fateCell(r *row, w int) span {
 	case r.counting:
 		left := leftText(&r.countdown)
 		g := glyphOf(r.stage, r.countdown.Mark)
-		const digits = 7
+		const digits = 6
 		return span{bar(r.countdown.Used, w-digits) + printable.PadLeft(left, min(digits, w)), g.st}
 	case r.verdict.Cause != "":
 		sign := confidenceSign(&r.verdict, r.settled)
@@ -136,27 +137,28 @@ type placed struct {
 	w int
 }
 
-// layout chooses the columns for w cells: drops until the rest fits, one blank
-// between two, then hands out what is left over by weight.
+// layout chooses the columns for w cells: drops until the rest fits (pairs go
+// together), one blank between two, then hands out what is left over by weight.
 func layout(w int) []placed {
 	cols := make([]placed, len(columns))
 	for i := range columns {
 		cols[i] = placed{&columns[i], columns[i].least}
-		if cols[i].id == colFate && w < narrowAt {
+		switch {
+		case cols[i].id == colFate && w < narrowAt:
 			cols[i].w = narrowFate
+		case cols[i].id == colTarget && w < narrowAt:
+			cols[i].w = narrowTarget
 		}
 	}
 	for needed(cols) > w {
-		at := -1
-		for i, c := range cols {
-			if c.drop > 0 && (at < 0 || c.drop > cols[at].drop) {
-				at = i
-			}
+		first := 0
+		for _, c := range cols {
+			first = max(first, c.drop)
 		}
-		if at < 0 {
+		if first == 0 {
 			break
 		}
-		cols = append(cols[:at], cols[at+1:]...)
+		cols = slices.DeleteFunc(cols, func(c placed) bool { return c.drop == first })
 	}
 	grow(cols, w-needed(cols))
 	return cols
@@ -225,12 +227,26 @@ func heads(cols []placed, by *order, reverse bool) line {
 		if c.id == by.column {
 			title = strings.Replace(title, by.word, by.word+arrow, 1)
 		}
+		if printable.Width(title) > c.w { // "limit/code": the word that matters now
+			title = shorterTitle(title, arrow)
+		}
 		if c.right {
 			title = printable.PadLeft(title, c.w)
 		}
 		l = l.add(stHead, printable.PadRight(title, c.w))
 	}
 	return l
+}
+
+// shorterTitle is the part of a title that the order marks, or the first one.
+func shorterTitle(title, arrow string) string {
+	parts := strings.Split(title, "/")
+	for _, p := range parts {
+		if strings.HasSuffix(p, arrow) {
+			return p
+		}
+	}
+	return parts[0]
 }
 
 // sortKey is what a conn sorts by: group first (it is not reversed), then num,
@@ -337,5 +353,3 @@ func byText(t string) sortKey {
 	}
 	return sortKey{group: groupFirst, num: int64(n>>1) - math.MaxInt64/2, text: t}
 }
-
-func (k *sortKey) compareText(o *sortKey) int { return cmp.Compare(k.text, o.text) }

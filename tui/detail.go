@@ -22,7 +22,7 @@ type detail struct {
 }
 
 func (d *detail) open(id monitor.ID) {
-	if !d.any || d.id != id {
+	if otherLeg := d.linked && d.other == id; !otherLeg && (!d.any || d.id != id) {
 		d.scroll.top = 0
 	}
 	d.id, d.any, d.stale = id, true, true
@@ -117,11 +117,16 @@ func (p *page) title(r *row, c *monitor.Conn) {
 	if r.link > 0 {
 		l = l.add(stAccent, " "+linkSign+count(r.link))
 	}
-	l = l.add(stPlain, "  "+r.client+"  ").add(stBold, printable.String(c.Host())+r.target)
 	if r.pinned {
-		l = l.add(stAccent, "  "+pinSign+" pinned")
+		l = l.add(stAccent, " "+pinSign)
 	}
-	p.put(l)
+	l = l.add(stPlain, "  "+r.client+"  ").add(stBold, r.host+r.target)
+	if l.width() <= p.w {
+		p.put(l)
+		return
+	}
+	p.put(l[:len(l)-1]) // the target is last
+	p.text(stBold, " ", l[len(l)-1].text)
 }
 
 // verdict tells why it ended.
@@ -130,7 +135,7 @@ func (p *page) verdict(c *monitor.Conn) {
 	if v.Cause == "" {
 		p.head("closing")
 		if e := c.FirstEnd(); e != nil {
-			p.text(stPlain, " ", fmt.Sprintf("%s the %s side ended first (%s)", clock(e.At), endingSide(c, e), e.How))
+			p.text(stPlain, " ", fmt.Sprintf("%s %s %s first", clock(e.At), endingSide(c, e), howWords[e.How]))
 		}
 		return
 	}
@@ -208,7 +213,7 @@ func (p *page) place(s *monitor.State, c *monitor.Conn) {
 	}
 	for i := range c.Ends {
 		e := &c.Ends[i]
-		how := fmt.Sprintf("%s %s side: %s", clock(e.At), endingSide(c, e), e.How)
+		how := fmt.Sprintf("%s %s %s", clock(e.At), endingSide(c, e), howWords[e.How])
 		if e.Error != "" {
 			how += " " + printable.String(e.Error)
 		}
@@ -285,7 +290,19 @@ func (p *page) logLines(c *monitor.Conn) {
 			how = fmt.Sprintf("one of %d connections it fits", r.Candidates)
 		}
 		g := levelStyle(r.Entry.Level)
-		p.put(one(stPlain, " "+clock(r.At)+" ").add(g, r.Entry.Level.String()).add(stDim, " joined "+how))
-		p.text(stPlain, "   ", printable.String(r.Entry.Raw))
+		p.put(one(stPlain, " "+clock(r.At)+" ").add(g, r.Entry.Level.String()).add(stDim, " joined "+how+quoted(c, r)))
+		if quoted(c, r) == "" {
+			p.text(stPlain, "   ", printable.String(r.Entry.Raw))
+		}
 	}
+}
+
+// quoted says that the verdict's evidence has the line already.
+func quoted(c *monitor.Conn, r *monitor.LogRef) string {
+	for _, e := range c.Verdict.Evidence {
+		if strings.HasSuffix(e, r.Entry.Raw) {
+			return ", quoted above"
+		}
+	}
+	return ""
 }

@@ -129,9 +129,9 @@ func (b *story) close(leg string, n uint64, sample monitor.Sample) {
 	b.apply(ev)
 }
 
-func (b *story) log(level logparse.Level, kind logparse.Kind, message, raw string) {
+func (b *story) log(n int64, level logparse.Level, kind logparse.Kind, message, raw string) {
 	b.apply(&monitor.LogLine{Header: b.head("", 0), Source: "error.log", Stamp: b.now, Entry: logparse.Entry{
-		Level: level, Kind: kind, Message: message, Raw: raw, PID: 77, Connection: 24,
+		Level: level, Kind: kind, Message: message, Raw: raw, PID: 77, Connection: n,
 		Present: logparse.HasStamp | logparse.HasConnection | logparse.HasRequest,
 		Request: "GET /chat HTTP/1.1", Action: "proxying upgraded connection", Client: "127.0.0.1",
 		Upstream: "http://127.0.0.1:9001/chat", Host: "ws.example.com",
@@ -189,7 +189,7 @@ func (b *story) closedIdle() {
 	b.end("back", 2, ws.FromClient, monitor.HowFIN)
 	b.close("front", 1, s)
 	b.close("back", 2, s)
-	b.log(logparse.LevelInfo, logparse.KindUpstreamTimedOut, "upstream timed out",
+	b.log(24, logparse.LevelInfo, logparse.KindUpstreamTimedOut, "upstream timed out",
 		`2025/11/03 03:11:00 [info] 77#77: *24 upstream timed out (110: Connection timed out) while proxying upgraded connection, client: 127.0.0.1, server: , request: "GET /chat HTTP/1.1", upstream: "http://127.0.0.1:9001/chat", host: "ws.example.com"`)
 	b.apply(&monitor.Tick{Header: b.head("", 0)})
 }
@@ -212,8 +212,8 @@ func (b *story) closedOthers() {
 	b.apply(&monitor.Response{Header: b.head("front", 5), Proto: "HTTP/1.1", Status: 502, Reason: "Bad Gateway", HeadText: "HTTP/1.1 502 Bad Gateway\r\nX-Evil: " + hostile + "\r\n\r\n"})
 	b.end("front", 5, ws.FromClient, monitor.HowFIN)
 	b.close("front", 5, monitor.Sample{})
-	b.log(logparse.LevelError, logparse.KindConnectFailed, "connect() failed "+hostile, "2025/11/03 03:12:00 [error] 77#77: *25 connect() failed "+hostile)
-	b.log(logparse.LevelCrit, logparse.KindUnparsed, "", "something \x1b[31m else")
+	b.log(25, logparse.LevelError, logparse.KindConnectFailed, "connect() failed "+hostile, "2025/11/03 03:12:00 [error] 77#77: *25 connect() failed "+hostile)
+	b.log(26, logparse.LevelCrit, logparse.KindUnparsed, "", "something \x1b[31m else")
 	b.at(12*time.Minute + 5*time.Second)
 	b.apply(&monitor.Opened{Header: b.head("front", 6), Client: "[2001:db8:85a3::8a2e:370:7334]:51234", Listen: "127.0.0.1:8080"})
 	b.apply(&monitor.DialError{Header: b.head("front", 6), Error: "connect: connection refused", Errno: 111, Took: monitor.Millis(2 * time.Millisecond)})

@@ -10,16 +10,23 @@ import (
 // help is the help page, made from the tables that the screens are made from:
 // keys, marks, signs, causes.
 type help struct {
+	w      int // of the screen it was made for
 	page   page
 	scroll scroller
 }
 
-const helpLabel = 17
+const helpLabel = 20
 
 func (h *help) refresh(mode Mode, w, height int) {
-	if h.page.w != w || h.page.lines == nil {
-		h.page = page{w: w}
+	if h.w != w {
+		h.w, h.page = w, page{w: w}
+		if w >= sideBySide {
+			h.page.w = w/2 - 1
+		}
 		h.write(mode)
+		if w >= sideBySide {
+			h.page.fold()
+		}
 	}
 	h.scroll.set(len(h.page.lines), height)
 }
@@ -64,7 +71,7 @@ func (h *help) write(mode Mode) {
 // item is a label and what it means; the label gets its own line where the
 // screen is narrow.
 func (p *page) item(st style, label, text string) {
-	if p.w < 3*helpLabel {
+	if p.w < 2*helpLabel+5 {
 		p.put(one(stPlain, " ").add(st, label))
 		p.text(stPlain, "   ", text)
 		return
@@ -75,4 +82,18 @@ func (p *page) item(st style, label, text string) {
 		}
 		p.put(one(stPlain, " ").add(st, printable.PadRight(label, helpLabel)).add(stPlain, " "+t))
 	}
+}
+
+// fold puts the second half of a page beside the first, from a heading on.
+func (p *page) fold() {
+	half := len(p.lines) / 2
+	for half < len(p.lines) && p.lines[half] != nil {
+		half++
+	}
+	left, right := p.lines[:half], p.lines[min(half+1, len(p.lines)):]
+	out := make([]line, max(len(left), len(right)))
+	for i := range out {
+		out[i] = append(at(left, i).fit(p.w).add(stPlain, "  "), at(right, i)...)
+	}
+	p.lines = out
 }

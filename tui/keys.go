@@ -133,7 +133,7 @@ var bindings = []binding{
 	{"filter", cmdRuboutWord, []string{"ctrl+w"}, onFilter, always, "rub out a word", ""},
 	{"filter", cmdRuboutAll, []string{"ctrl+u"}, onFilter, always, "rub out all", ""},
 
-	{"quitting", cmdDrain, []string{"d"}, onQuit, always, "drain: accept no more, wait for the connections, then quit", ""},
+	{"quitting", cmdDrain, []string{"d"}, onQuit, always, "drain: accept no more, wait, then quit", ""},
 	{"quitting", cmdStop, []string{"s"}, onQuit | onDraining, always, "stop now: ends the connections", ""},
 	{"quitting", cmdCancel, []string{"n", "q"}, onQuit, always, "do not quit", ""},
 }
@@ -177,17 +177,23 @@ func lookUp(at scope, mode Mode, key string) command {
 	return cmdNone
 }
 
-// hints is the bottom line: the first key of each binding with a hint.
-func hints(at scope, mode Mode) (l line) {
+// hints is the bottom line: the first key of each binding with a hint, as many
+// as fit; those that are always wanted stand at the right end.
+func hints(at scope, mode Mode, w int) line {
+	var left, right line
 	for i := range bindings {
 		b := &bindings[i]
 		if b.hint == "" || b.at&at == 0 || !b.in(mode) {
 			continue
 		}
-		if l != nil {
-			l = l.add(stPlain, "  ")
+		if b.cmd == cmdHelp || b.cmd == cmdQuit {
+			right = right.add(stKey, "  "+b.keys[0]).add(stDim, " "+b.hint)
+		} else {
+			left = left.add(stKey, b.keys[0]).add(stDim, " "+b.hint+"  ")
 		}
-		l = l.add(stKey, b.keys[0]).add(stDim, " "+b.hint)
 	}
-	return l
+	for len(left) > 0 && left.width()+right.width() > w {
+		left = left[:len(left)-2]
+	}
+	return spread(left, right, w)
 }

@@ -16,6 +16,10 @@ type connList struct {
 	frozen map[monitor.ID]row
 }
 
+// nearby is how many rows below the visible ones are looked at when one of
+// those was wrong.
+const nearby = 512
+
 // frozenMost bounds the rows a paused list remembers.
 const frozenMost = 4096
 
@@ -29,12 +33,15 @@ func (l *connList) refresh(s *monitor.State, height int, paused bool) {
 	x := l.index
 	x.update(s, paused)
 	l.win.height = height
-	for range 3 {
-		x.arrange()
-		l.win.settle(x)
+	x.arrange()
+	l.win.settle(x)
+	for range 2 {
 		if paused || !x.correct(s, l.visible()) {
 			break
 		}
+		x.correct(s, x.slice(l.win.top, l.win.top+height+nearby)) // what comes up next is stale, too
+		x.arrange()
+		l.win.settle(x)
 	}
 	if !paused {
 		l.frozen = nil
@@ -189,8 +196,8 @@ func (l *connList) empty() line {
 	return one(stDim, " no WebSocket seen yet")
 }
 
-// summary is the right end of the line of screens.
-func (l *connList) summary() line {
+// summary is the right end of the line of screens, shorter on a narrow one.
+func (l *connList) summary(w int) line {
 	x := l.index
 	t := &x.tally
 	out := line{}
@@ -211,6 +218,9 @@ func (l *connList) summary() line {
 		if n := t.of(f.flag); n > 0 {
 			out = out.add(stPlain, " ").add(f.st, f.word+count(uint64(n)))
 		}
+	}
+	if w < narrowAt {
+		return out
 	}
 	return out.add(stDim, " "+count(uint64(t.of(isClosed)))+" closed")
 }

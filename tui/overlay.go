@@ -103,24 +103,30 @@ func (m *Model) box() []line {
 	var text []line
 	switch m.front() {
 	case quitOverlay:
-		n := plural(uint64(m.o.Relay.Live()), "connection passes", "connections pass")
+		n := plural(uint64(m.passing), "connection passes", "connections pass")
 		text = []line{one(stBold, n+" through this wstap"), nil}
 	case drainOverlay:
-		n := plural(uint64(m.o.Relay.Live()), "connection", "connections")
+		n := plural(uint64(m.passing), "connection", "connections")
 		text = []line{one(stBold, "draining: "+n+" left"), nil}
 	default:
 		return nil
 	}
+	var cancel []string
 	for i := range bindings {
-		if b := &bindings[i]; b.at&overlayScopes[m.front()] != 0 && b.cmd != cmdInterrupt {
-			help := b.help
-			if b.cmd == cmdCancel {
-				help = cancelWords[m.front()]
-			}
-			text = append(text, one(stKey, printable.PadRight(strings.Join(b.keys, " "), 4)).add(stPlain, help))
+		b := &bindings[i]
+		switch {
+		case b.at&overlayScopes[m.front()] == 0 || b.cmd == cmdInterrupt:
+		case b.cmd == cmdCancel:
+			cancel = append(cancel, b.keys...)
+		default:
+			text = append(text, choice(b.keys, b.help))
 		}
 	}
-	return text
+	return append(text, choice(cancel, cancelWords[m.front()]))
+}
+
+func choice(keys []string, help string) line {
+	return one(stKey, printable.PadRight(strings.Join(keys, " "), 8)).add(stPlain, help)
 }
 
 // cancelWords say what esc means in a box.

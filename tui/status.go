@@ -79,8 +79,15 @@ func (st *status) health(hs []*monitor.Health) {
 			st.healthy = append(st.healthy, name)
 			continue
 		}
-		st.trouble = append(st.trouble, fmt.Sprintf("%s %s: %s", name, h.Status, printable.String(h.Text)))
+		st.trouble = append(st.trouble, fmt.Sprintf("%s %s: %s", healthSign(h.Status), name, printable.String(h.Text)))
 	}
+}
+
+func healthSign(h monitor.HealthStatus) string {
+	if h == monitor.HealthWarning {
+		return "!"
+	}
+	return "✗ failed:"
 }
 
 func (st *status) count(n uint64, what string) {
@@ -111,7 +118,7 @@ func (st *status) cover(s *monitor.State) {
 	case s.LogBlind():
 		st.log = "the log level hides idle kills"
 	default:
-		st.log = "log tells idle kills"
+		st.log = "log shows idle kills"
 	}
 }
 
@@ -153,22 +160,32 @@ func (m *Model) tapsLine(text func(tapText) string) (l line) {
 
 func tapFull(t tapText) string { return " " + t.listen + " → " + t.upstream }
 
-func tapShort(t tapText) string { return " " + portOf(t.listen) + " → " + portOf(t.upstream) }
+func tapShort(t tapText) string { return " " + near(t.listen) + " → " + near(t.upstream) }
 
 func tapName(tapText) string { return "" }
 
-// portOf is ":PORT" of an address, or the address.
-func portOf(addr string) string {
-	if i := strings.LastIndexByte(addr, ':'); i > 0 && !strings.Contains(addr[i:], "/") {
-		return addr[i:]
+// near shortens an address: without scheme, and without the host if that is
+// this machine.
+func near(addr string) string {
+	_, rest, ok := strings.Cut(addr, "://")
+	if !ok {
+		rest = addr
 	}
-	return addr
+	for _, local := range []string{"127.0.0.1:", "localhost:", "[::1]:", "0.0.0.0:", "[::]:"} {
+		if port, ok := strings.CutPrefix(rest, local); ok {
+			return ":" + port
+		}
+	}
+	return rest
 }
 
 // tabs is the second line: the screens, and what the one shown has to say.
 func (m *Model) tabs(w int) line {
 	if m.front() == filterOverlay {
 		return m.filter.view()
+	}
+	if m.front() == helpOverlay {
+		return spread(one(stTabOn, " ? help "), m.help.scroll.more(), w)
 	}
 	l := line{}
 	for id, name := range screenNames {
@@ -184,45 +201,58 @@ func (m *Model) tabs(w int) line {
 }
 
 func (m *Model) screenSummary() line {
-	switch {
-	case m.front() == helpOverlay:
-		return m.help.scroll.more()
-	case m.at == connectionsScreen:
-		return m.list.summary()
-	case m.at == logScreen:
+	switch m.at {
+	case connectionsScreen:
+		return m.list.summary(m.w)
+	case logScreen:
 		return m.logs.summary()
 	}
 	return m.detail.scroll.more()
 }
 
+// brevity is how short the parts of the status line are.
+type brevity uint8
+
+const (
+	inFull brevity = iota
+	terse          // what is well is short
+	terser         // what is not, too
+)
+
 // segments are the parts of the status line, what matters most first: narrow
-// screens leave out the last ones.
-func (m *Model) segments() (segs []line) {
+// screens have them in brief, and leave out the last ones.
+func (m *Model) segments(by brevity) (segs []line) {
 	add := func(st style, s string) { segs = append(segs, one(st, s)) }
+	pick := func(long, short string) string {
+		if by == terser {
+			return short
+		}
+		return long
+	}
 	st, tally := &m.status, &m.list.index.tally
 	if m.notice != "" {
 		add(stBold, m.notice)
 	}
 	if m.draining {
-		add(stWarn, "draining, "+plural(uint64(m.o.Relay.Live()), "connection", "connections")+" left")
+		add(stWarn, fmt.Sprintf("draining, %d left", m.passing))
 	}
 	if m.paused {
 		add(stTabOn, fmt.Sprintf(" PAUSED %s behind ", plural(st.events-min(m.pausedAt, st.events), "event", "events")))
 	}
 	for _, s := range st.trouble {
-		add(stFail, "✗ "+s)
+		add(stFail, pick(s, printable.Truncate(s, max(m.w/3, 20))))
+	}
+	if n := tally.of(isExpired); n > 0 {
+		add(stExpired, fmt.Sprintf("? %d past the limit", n)+pick(" and still open: it is not what it seems", ""))
+	}
+	if tally.of(isAssumed) > 0 {
+		add(stWarn, pick("idle limit 60 s assumed: say --read-timeout", "60 s assumed"))
 	}
 	for _, s := range st.counts {
 		add(stWarn, s)
 	}
-	if n := tally.of(isExpired); n > 0 {
-		add(stExpired, plural(uint64(n), "connection is", "connections are")+" past the limit: it is not what it seems")
-	}
-	if tally.of(isAssumed) > 0 {
-		add(stWarn, "idle limit 60 s assumed: say --read-timeout")
-	}
-	if s := m.recording(); s != "" {
-		add(stAccent, s)
+	if m.rec != "" {
+		add(stAccent, m.rec)
 	}
 	if m.following() {
 		add(stAccent, "follow")
@@ -230,34 +260,44 @@ func (m *Model) segments() (segs []line) {
 	add(stDim, st.seen)
 	add(stDim, st.log)
 	if n := len(st.healthy); n > 0 {
-		add(stGood, "✓ "+strings.Join(st.healthy, ", "))
+		names := strings.Join(st.healthy, ", ")
+		if by != inFull {
+			names = plural(uint64(n), "source", "sources")
+		}
+		add(stGood, "✓ "+names)
 	}
-	add(stDim, fmt.Sprintf("%s events/s", count(uint64(st.rate+0.5))))
+	add(stDim, count(uint64(st.rate+0.5))+pick(" events/s", "/s"))
 	return segs
-}
-
-func (m *Model) recording() string {
-	if m.o.Recording == nil {
-		return ""
-	}
-	return printable.String(m.o.Recording())
 }
 
 func (m *Model) following() bool {
 	return m.at == connectionsScreen && m.list.win.follow || m.at == logScreen && m.logs.win.follow
 }
 
-// flow lays segments out on n lines of w cells, each where it fits first. What
-// fits nowhere is counted at the end.
-func flow(segs []line, w, n int) []line {
-	out := make([]line, n)
+// flow lays segments out on n lines of w cells, as brief as it must be. What
+// fits nowhere even then is counted at the end.
+func flow(segments func(brevity) []line, w, n int) []line {
+	for by := inFull; by < terser; by++ {
+		if out, missing := pack(segments(by), w, n); missing == 0 {
+			return out
+		}
+	}
+	out, missing := pack(segments(terser), w, n)
+	if missing > 0 {
+		out[n-1] = out[n-1].fit(min(out[n-1].width(), w-3)).add(stDim, fmt.Sprintf(" +%d", missing))
+	}
+	return out
+}
+
+// pack puts each segment where it fits first.
+func pack(segs []line, w, n int) (out []line, missing int) {
+	out = make([]line, n)
 	used := make([]int, n)
-	missing := 0
 	for k, s := range segs {
 		need, done := s.width(), false
 		for i := 0; i < n && !done; i++ {
 			room := w
-			if i == n-1 && k < len(segs)-1 {
+			if i == n-1 && (k < len(segs)-1 || missing > 0) {
 				room -= 4 // for the count of what is missing
 			}
 			gap := min(used[i], 2)
@@ -271,8 +311,5 @@ func flow(segs []line, w, n int) []line {
 			missing++
 		}
 	}
-	if missing > 0 {
-		out[n-1] = out[n-1].fit(min(used[n-1], w-3)).add(stDim, fmt.Sprintf(" +%d", missing))
-	}
-	return out
+	return out, missing
 }

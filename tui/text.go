@@ -152,7 +152,7 @@ func exact(d time.Duration) string {
 		return "-" + exact(-d)
 	case d < time.Second:
 		return fmt.Sprintf("%.3g ms", float64(d)/1e6)
-	case d < 10*time.Minute:
+	case d < 100*time.Second:
 		return fmt.Sprintf("%.2f s", d.Seconds())
 	}
 	return d.Round(time.Second).String()

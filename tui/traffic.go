@@ -88,12 +88,12 @@ func headLines(of func(*monitor.Conn) (string, bool), c, other *monitor.Conn, w 
 	if other != nil {
 		t, _ := of(other)
 		for _, l := range printable.Multiline(t) {
-			have[l] = true
+			have[strings.ToLower(l)] = true
 		}
 	}
 	for _, l := range printable.Multiline(text) {
 		mark, st := "  ", stPlain
-		if len(have) > 0 && !have[l] {
+		if len(have) > 0 && !have[strings.ToLower(l)] {
 			mark, st = "≠ ", stBold
 		}
 		for i, t := range wrap(l, w-4) {
@@ -111,7 +111,7 @@ func headLines(of func(*monitor.Conn) (string, bool), c, other *monitor.Conn, w 
 
 // counters is the table of frames by opcode and direction.
 func (p *page) counters(s *monitor.State, c *monitor.Conn) {
-	p.head(fmt.Sprintf("%-20s %13s %13s", "traffic", "from client", "from server"))
+	p.head(fmt.Sprintf("%s %13s %13s", printable.PadRight("traffic, "+printable.String(c.Tap)+" leg", 20), "from client", "from server"))
 	num := func(name string, f func(t *monitor.Traffic) uint64, always bool) {
 		a, b := f(&c.Sample.Dir[0]), f(&c.Sample.Dir[1])
 		if a != 0 || b != 0 || always {
@@ -217,7 +217,7 @@ func (p *page) gaps(s *monitor.State, c *monitor.Conn) {
 		n := c.Sample.Gaps[i]
 		l := one(stPlain, fmt.Sprintf(" %14s %6s ", bucketName(i), count(uint64(n)))).add(stAccent, bar(float64(n)/float64(most), w))
 		if i == limitAt {
-			l = l.add(stNear, " limit")
+			l = l.add(stNear, " ← limit")
 		}
 		p.put(l)
 	}
@@ -248,7 +248,7 @@ func (p *page) frames(c *monitor.Conn) {
 	if n := len(records); n > monitor.LastFrames {
 		records = records[n-monitor.LastFrames:]
 	}
-	p.head(fmt.Sprintf("last %d frames", len(records)))
+	p.head("last frames")
 	if len(records) == 0 {
 		p.text(stDim, " ", "no record of single frames yet: they come with the end of a connection, and while it is watched")
 		return

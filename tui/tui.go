@@ -114,6 +114,9 @@ type Model struct {
 	pausedAt  uint64 // Totals.Events
 	grace     int    // refreshes before the quit question takes an answer
 	draining  bool
+	passing   int          // Relay.Live at the last refresh
+	player    PlayerStatus // at the last refresh
+	rec       string
 	notice    string
 	noticeFor int // refreshes it stays
 	pin       *monitor.ID
@@ -243,31 +246,12 @@ func (m *Model) screenKey(c command) action {
 	return m.logs.key(c)
 }
 
-// switchTo changes the screen; the help is left by it, too.
-func (m *Model) switchTo(c command) tea.Cmd {
-	m.overlays = nil
-	n := screenID(len(screenNames))
-	switch c {
-	case cmdNextScreen:
-		m.show((m.at + 1) % n)
-	case cmdLastScreen:
-		m.show((m.at + n - 1) % n)
-	case cmdConnection:
-		if id, ok := m.selected(); ok && m.at == connectionsScreen {
-			m.detail.open(id)
-		}
-		m.show(connectionScreen)
-	default:
-		m.show(screenID(c - cmdConnections))
-	}
-	return nil
-}
-
 // refresh copies out of State what the screen shows, in the one Read.
 func (m *Model) refresh() {
 	if m.w <= 0 || m.h <= 0 || m.o.Read == nil {
 		return
 	}
+	m.ask()
 	body := m.bodyHeight()
 	m.o.Read(func(s *monitor.State) {
 		if c := m.pinned(s); c != nil {
@@ -290,12 +274,4 @@ func (m *Model) refresh() {
 	if m.front() == helpOverlay {
 		m.help.refresh(m.o.Mode, m.w, body)
 	}
-}
-
-// pinned is the conn whose pin is to be changed.
-func (m *Model) pinned(s *monitor.State) *monitor.Conn {
-	if m.pin == nil {
-		return nil
-	}
-	return s.Conn(*m.pin)
 }

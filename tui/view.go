@@ -55,11 +55,11 @@ func (m *Model) picture() string {
 	}
 	lines := append([]line{m.header(m.w), m.tabs(m.w)}, body...)
 	if m.o.Replay != nil {
-		lines = append(lines, replayBar(m.o.Replay.Status(), m.w))
+		lines = append(lines, replayBar(m.player, m.w))
 	}
-	lines = append(lines, flow(m.segments(), m.w, m.statusLines())...)
+	lines = append(lines, flow(m.segments, m.w, m.statusLines())...)
 	if m.h >= hintsFrom {
-		lines = append(lines, hints(m.scope(), m.o.Mode))
+		lines = append(lines, hints(m.scope(), m.o.Mode, m.w))
 	}
 	var b strings.Builder
 	b.Grow(len(lines) * (m.w + 64))

@@ -11,16 +11,16 @@ import (
 var causeWords = map[monitor.Cause]struct{ short, line string }{
 	monitor.CauseTapShutdown:     {"wstap stopped", "wstap itself was stopped and ended this connection"},
 	monitor.CauseLingering:       {"lingering TCP", "closed cleanly, but TCP was left open until nginx's idle timer ended it: not a drop"},
-	monitor.CauseCloseHandshake:  {"close handshake", "one side said goodbye with a close frame, as it should be"},
-	monitor.CauseProxyShutdown:   {"nginx reload/stop", "nginx left: a worker ended after a reload or deploy, or nginx was stopped"},
+	monitor.CauseCloseHandshake:  {"closed cleanly", "one side said goodbye with a close frame, as it should be"},
+	monitor.CauseProxyShutdown:   {"nginx shutdown", "nginx left: a worker ended after a reload or deploy, or nginx was stopped"},
 	monitor.CauseSlowConsumer:    {"slow consumer", "a side stopped reading; nginx gave up sending to it (send_timeout)"},
 	monitor.CauseClientReset:     {"client reset", "the client cut the connection (RST) without a close frame"},
 	monitor.CauseServerReset:     {"server reset", "the server cut the connection (RST) without a close frame: a crash, or closed with data unread"},
-	monitor.CauseIdleTimeout:     {"idle timeout", "idle timeout: nothing was sent for the limit; nginx closed both sides"},
+	monitor.CauseIdleTimeout:     {"idle timeout", "nothing was sent for the limit; nginx closed both sides"},
 	monitor.CauseLifetimeLimit:   {"lifetime limit", "it reached the longest age some hop allows, however busy it was"},
 	monitor.CausePeerVanished:    {"peer vanished", "a side stopped answering on TCP until the kernel gave up: power, radio or firewall"},
-	monitor.CauseClientFIN:       {"client closed TCP", "the client closed TCP (FIN) without a close frame"},
-	monitor.CauseServerFIN:       {"server closed TCP", "the server closed TCP (FIN) without a close frame"},
+	monitor.CauseClientFIN:       {"client FIN", "the client closed TCP (FIN) without a close frame"},
+	monitor.CauseServerFIN:       {"server FIN", "the server closed TCP (FIN) without a close frame"},
 	monitor.CauseTLSFailed:       {"TLS failed", "the TLS handshake failed"},
 	monitor.CauseConnectFailed:   {"connect failed", "the upstream could not be reached"},
 	monitor.CauseRefused:         {"refused", "the upgrade was answered, but not with 101"},
@@ -115,6 +115,15 @@ func codeText(v *monitor.Verdict) string {
 		return fmt.Sprintf("(%d)", v.Code)
 	}
 	return fmt.Sprint(uint16(v.Code))
+}
+
+// howWords say how a side of TCP ended.
+var howWords = map[monitor.How]string{
+	monitor.HowFIN:         "closed TCP (FIN)",
+	monitor.HowReset:       "reset TCP (RST)",
+	monitor.HowCloseNotify: "closed TLS (close_notify)",
+	monitor.HowTimeout:     "vanished (ETIMEDOUT)",
+	monitor.HowError:       "failed",
 }
 
 func directionWords(client bool) string {

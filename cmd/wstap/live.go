@@ -14,6 +14,7 @@ import (
 
 	"github.com/wstap/wstap/capture"
 	"github.com/wstap/wstap/feed"
+	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/internal/redact"
 	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/observe"
@@ -286,9 +287,9 @@ func (l *live) screen(ctx context.Context) error {
 // ndjson writes every lifecycle event as one JSON line; samples and frames are
 // in the recording, the last sample of each conn comes with its closed.
 type ndjson struct {
-	w   io.Writer
-	buf []byte
-	err error
+	w         io.Writer
+	buf, safe []byte
+	err       error // the first: a closed pipe ends the writing, not the traffic
 }
 
 func (n *ndjson) Events(evs []monitor.Event) {
@@ -304,7 +305,8 @@ func (n *ndjson) Events(evs []monitor.Event) {
 		n.buf = append(b, '\n')
 	}
 	if n.err == nil && len(n.buf) > 0 {
-		_, n.err = n.w.Write(n.buf)
+		n.safe = printable.AppendJSON(n.safe[:0], n.buf)
+		_, n.err = n.w.Write(n.safe)
 	}
 }
 

@@ -33,7 +33,7 @@ by kind, level, upstream, target and time, or with --json every entry. The lines
 nothing is redacted here.`,
 		Example: `  wstap logs /var/log/nginx/error.log
   docker logs nginx 2>&1 | wstap logs - --json | jq 'select(.kind=="upstream_timed_out")'`,
-		Args: cobra.MinimumNArgs(1),
+		Args: needs("FILE"),
 		RunE: func(c *cobra.Command, args []string) error { return runLogs(c.OutOrStdout(), args, o) },
 	}
 	c.Flags().BoolVar(&o.json, "json", false, "one JSON object a line")

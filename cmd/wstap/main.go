@@ -41,7 +41,7 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "wstap",
 		Short: "why do our WebSockets behind nginx drop, and which ones are next?",
-		Long: `wstap is a live monitor for WebSockets that nginx proxies.
+		Long: `Why do our WebSockets behind nginx drop, and which ones are next?
 
 It sits in front of nginx, behind it, or both, passes every byte on unchanged,
 counts each connection down to the timeout that will end it, and explains each
@@ -52,7 +52,7 @@ end with evidence. Start with: wstap demo`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return hint(usage(err), "see "+c.CommandPath()+" --help")
+		return hint(err, "see "+c.CommandPath()+" --help")
 	})
 	root.AddCommand(tapCommand(), replayCommand(), reportCommand(), logsCommand(), demoCommand(), versionCommand())
 	return root
@@ -85,10 +85,18 @@ func hint(err error, hints ...string) error {
 	return hinted{err, hints}
 }
 
-// usage marks an error of the command line.
-func usage(err error) error { return err }
+// usagef is an error of the command line.
+func usagef(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
-func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
+// needs wants at least one argument, called what in the usage line.
+func needs(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return hint(usagef("%s: no %s given", c.Name(), what), "see "+c.CommandPath()+" --help")
+		}
+		return nil
+	}
+}
 
 func exitCode(err error) int {
 	var p partial

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/wstap/wstap/internal/nginxrun"
 	"github.com/wstap/wstap/report"
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("WSTAP_TEST_MAIN") == "1" {
 		os.Exit(run(os.Args[1:]))
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"wstap": main})
 }
 
 // command is a wstap that has not been started.

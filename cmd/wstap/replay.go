@@ -24,7 +24,7 @@ func replayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay FILE ...",
 		Short: "a recording in the dashboard, with play, pause, speed and seek",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  needs("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			n, err := parseSpeed(speed)
 			if err != nil {
@@ -56,7 +56,7 @@ func runReplay(files []string, speed float64, noColor bool) error {
 	}
 	defer r.Close()
 	if !isTerminal(os.Stdin, os.Stdout) {
-		return hint(usagef("the dashboard needs a terminal, and standard input or output is none"), "wstap report "+strings.Join(files, " ")+" prints the same as text")
+		return hint(errNoTerminal, "wstap report "+strings.Join(files, " ")+" prints the same as text")
 	}
 	info := r.Info()
 	p := feed.NewPlayer(r, info.From, info.To, speed, monitor.Bounds{})

@@ -18,7 +18,7 @@ func reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report FILE ...",
 		Short: "a recording as text or JSON",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  needs("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return runReport(c.OutOrStdout(), args, asJSON, all)
 		},

@@ -2,16 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/observe"
 	"github.com/wstap/wstap/report"
 	"github.com/wstap/wstap/tap"
@@ -20,9 +21,10 @@ import (
 func tapCommand() *cobra.Command {
 	var o liveOptions
 	c := &cobra.Command{
-		Use:   "tap [LEG[:NAME]@]LISTEN=UPSTREAM ...",
+		Use:   "tap TAP ...", // fang takes brackets in here apart
 		Short: "tap live connections, in front of nginx, behind it, or both",
-		Long: `Listens at LISTEN, passes every byte on to UPSTREAM and back, unchanged, and watches.
+		Long: `A TAP is [LEG[:NAME]@]LISTEN=UPSTREAM: wstap listens at LISTEN, passes every byte on to UPSTREAM and
+back, unchanged, and watches.
 
 LEG is front (between clients and nginx) or back (between nginx and a server).
 LISTEN is HOST:PORT, :PORT, [IPv6]:PORT or unix:/PATH; UPSTREAM is HOST:PORT,
@@ -42,7 +44,7 @@ client address for all. Only connections opened from now on pass through a new t
 			}
 			specs, err := tap.ParseSpecs(args)
 			if err != nil {
-				return usage(err)
+				return err
 			}
 			o.source, o.title = "tap", "tap"
 			return runTap(c, o, specs)
@@ -78,10 +80,21 @@ func (o *liveOptions) check() error {
 		return usagef("--read-timeout %s: want a positive duration", o.readTimeout)
 	case o.drain < 0:
 		return usagef("--drain-timeout %s: want a positive duration or 0", o.drain)
-	case !o.headless && !isTerminal(os.Stdin, os.Stdout):
-		return hint(usagef("the dashboard needs a terminal, and standard input or output is none"), "add --headless for lines, --headless --json for NDJSON")
+	case !o.headless && !o.hasTerminal():
+		return hint(errNoTerminal, "add --headless for lines, --headless --json for NDJSON")
 	}
 	return nil
+}
+
+var errNoTerminal = errors.New("the dashboard needs a terminal, and standard input or output is none")
+
+// hasTerminal says that a dashboard can be shown; with --error-log - the keys
+// come from the terminal itself, not from standard input.
+func (o *liveOptions) hasTerminal() bool {
+	if slices.Contains(o.errorLogs, "-") {
+		return isTerminal(os.Stdout)
+	}
+	return isTerminal(os.Stdin, os.Stdout)
 }
 
 func isTerminal(files ...*os.File) bool {
@@ -212,5 +225,3 @@ func (l *live) announce(out io.Writer) {
 		fmt.Fprintln(out, "note:", n)
 	}
 }
-
-var _ = monitor.Front

@@ -104,6 +104,25 @@ func (h *tailing) told(text string) bool {
 	return false
 }
 
+// waitOpened waits until the file that the path names now is open twice in this
+// process: by the test that writes it, and by the Follower.
+func (h *tailing) waitOpened() {
+	h.t.Helper()
+	twice := func() bool {
+		n := 0
+		fds, _ := filepath.Glob("/proc/self/fd/*")
+		for _, fd := range fds {
+			if to, _ := os.Readlink(fd); to == h.path {
+				n++
+			}
+		}
+		return n >= 2
+	}
+	if !eventually(twice) {
+		h.t.Fatalf("the new file was not opened")
+	}
+}
+
 // whole checks that lines 0 to n-1 came, each once, and in order if ordered.
 func (h *tailing) whole(n int, ordered bool) {
 	h.t.Helper()

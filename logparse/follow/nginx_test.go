@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -42,17 +43,24 @@ func TestRealNginx(t *testing.T) {
 	h := start(t, Follower{Path: p, FromStart: true})
 	stop := make(chan struct{})
 	asked := make(chan struct{})
-	go func() { defer close(asked); askUntil(url, stop) }()
+	var n atomic.Int64
+	more := func() { // waits for 25 more answers, so error lines
+		to := n.Load() + 25
+		if !eventually(func() bool { return n.Load() >= to }) {
+			t.Fatalf("nginx gave %d answers only", n.Load())
+		}
+	}
+	go func() { defer close(asked); askUntil(url, stop, &n) }()
 	for i := range 3 {
-		time.Sleep(300 * time.Millisecond)
+		more()
 		must(t, os.Rename(p, fmt.Sprintf("%s.%d", p, i)))
-		time.Sleep(200 * time.Millisecond) // nginx goes on in the renamed file
+		more() // nginx goes on in the renamed file
 		must(t, cmd.Process.Signal(syscall.SIGUSR1))
 		if !eventually(func() bool { _, err := os.Stat(p); return err == nil }) {
 			t.Fatal("nginx did not reopen its log")
 		}
 	}
-	time.Sleep(300 * time.Millisecond)
+	more()
 	close(stop)
 	<-asked
 	compareWithFiles(t, h, p)
@@ -124,7 +132,7 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func askUntil(url string, stop <-chan struct{}) {
+func askUntil(url string, stop <-chan struct{}, n *atomic.Int64) {
 	tr := &http.Transport{}
 	defer tr.CloseIdleConnections()
 	client := &http.Client{Transport: tr, Timeout: 5 * time.Second}
@@ -136,6 +144,7 @@ func askUntil(url string, stop <-chan struct{}) {
 		}
 		if r, err := client.Get(url); err == nil {
 			r.Body.Close()
+			n.Add(1)
 		}
 	}
 }

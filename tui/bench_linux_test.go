@@ -1,0 +1,131 @@
+package tui
+
+import (
+	"fmt"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/wstap/wstap/monitor"
+)
+
+// crowd is a State of n live conns, every tenth of which is idle.
+func crowd(n int) *story {
+	b := newStory()
+	for i := range n {
+		leg := "front"
+		if i%2 == 1 {
+			leg = "back"
+		}
+		b.at(time.Duration(i) * time.Millisecond)
+		b.open(leg, uint64(i+1), fmt.Sprintf("/socket?room=%d", i%1000), fmt.Sprintf("key%d==", i))
+		b.upgrade(leg, uint64(i+1))
+	}
+	b.busy(n, 0)
+	return b
+}
+
+// busy gives nine of ten conns traffic.
+func (b *story) busy(n, round int) {
+	b.now = start.Add(time.Duration(n)*time.Millisecond + time.Duration(round)*125*time.Millisecond)
+	ev := &monitor.Samples{Header: b.head("front", 0)}
+	for i := range n {
+		if (i+round)%10 > 0 {
+			ev.Conns = append(ev.Conns, uint64(i+1))
+			ev.Samples = append(ev.Samples, sampleOf(b.now, uint64(round+i), uint64(round)))
+		}
+	}
+	b.apply(ev)
+	b.apply(&monitor.Tick{Header: b.head("", 0)})
+}
+
+// threadTime is the CPU time of this thread: unlike the clock, it does not
+// count what other programs on a busy machine take.
+func threadTime() time.Duration {
+	const thread = 1 // RUSAGE_THREAD
+	var u syscall.Rusage
+	if err := syscall.Getrusage(thread, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// BenchmarkUpdate is one refresh and its picture with 100,000 conns.
+func BenchmarkUpdate(b *testing.B) {
+	const conns = 100_000
+	st := crowd(conns)
+	var locked time.Duration
+	o := Options{Read: func(f func(*monitor.State)) {
+		began := threadTime()
+		f(st.s)
+		locked = max(locked, threadTime()-began)
+	}}
+	for _, c := range []struct {
+		name    string
+		keys    []string
+		arrive  bool
+		traffic bool
+	}{
+		{"quiet", nil, false, false},
+		{"traffic", nil, false, true},
+		{"arrivals", nil, true, false},
+		{"deep", []string{"G"}, false, true},
+		{"by-target", []string{"s", "s", "s", "s", "s"}, false, false},
+		{"filtered", []string{"/", "7", "7", "enter"}, false, false},
+		{"filtering", []string{"/", "x"}, false, false},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			m := screenOf(b, o, st.s, 200, 60)
+			press(m, c.keys...)
+			for m.list.index.stale > 0 {
+				m.Update(refreshMsg{})
+			}
+			locked = 0
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			next, round, spent, most := uint64(10*conns), 0, time.Duration(0), time.Duration(0)
+			for b.Loop() {
+				b.StopTimer()
+				if round++; c.traffic && round%8 == 0 {
+					st.busy(conns, round)
+				}
+				if c.arrive && st.s.Len() < conns+5000 {
+					next++
+					st.open("front", next, "/new", "k==")
+				}
+				if c.name == "filtering" {
+					m.list.index.outdate()
+				}
+				began := threadTime()
+				b.StartTimer()
+				m.Update(refreshMsg{})
+				if len(m.View().Content) < 200*60 {
+					b.Fatal("no picture")
+				}
+				took := threadTime() - began
+				spent, most = spent+took, max(most, took)
+			}
+			b.ReportMetric(ms(spent)/float64(b.N), "cpu-ms/op")
+			b.ReportMetric(ms(most), "cpu-ms-max")
+			b.ReportMetric(ms(locked), "locked-cpu-ms-max")
+		})
+	}
+}
+
+// BenchmarkKey is a key on a long list.
+func BenchmarkKey(b *testing.B) {
+	st := crowd(100_000)
+	m := screenOf(b, Options{}, st.s, 200, 60)
+	for m.list.index.stale > 0 {
+		m.Update(refreshMsg{})
+	}
+	for b.Loop() {
+		m.Update(tea.KeyPressMsg{Code: 'j', Text: "j"})
+		_ = m.View()
+	}
+}
