@@ -238,7 +238,8 @@ func (h *health) last() string {
 }
 
 func TestWriteErrorStopsRecordingAndNothingElse(t *testing.T) {
-	for room := 0; room < 6000; room += 97 {
+	t.Parallel()
+	for room := 0; room < 6000; room += 293 {
 		disk := &failing{room: room, err: errors.New("no space left on device")}
 		var h health
 		path := filepath.Join(t.TempDir(), "r.mcap")

@@ -207,6 +207,7 @@ func TestBackPressure(t *testing.T) {
 		r := newRig(t, rigOptions{plain: plain})
 		client, server := r.pair()
 		upgrade(t, client, server)
+		exchange(t, server, client, "\x82\x7f\x00\x00\x00\x00\x04\x00\x00\x00") // one frame of all that follows
 		before := heapInUse()
 		sent := make(chan int64, 1)
 		var progress counter

@@ -27,24 +27,26 @@ func newConnList() connList {
 	return connList{index: newIndex(), win: window[monitor.ID]{follow: true}}
 }
 
-// refresh copies what is visible. While paused, order and rows stay as they
-// were; a row that comes into view only now is read now, and stays as well.
-func (l *connList) refresh(s *monitor.State, height int, paused bool) {
-	x := l.index
-	x.update(s, paused)
+// arrange puts the list in order: the costly part of a refresh, done while
+// State is not held.
+func (l *connList) arrange(height int) {
 	l.win.height = height
-	x.arrange()
-	l.win.settle(x)
-	for range 2 {
-		if paused || !x.correct(s, l.visible()) {
-			break
-		}
-		x.correct(s, x.slice(l.win.top, l.win.top+height+nearby)) // what comes up next is stale, too
-		x.arrange()
-		l.win.settle(x)
-	}
+	l.index.arrange()
+	l.win.settle(l.index)
+	l.index.slice(l.win.top, l.win.top+height)
+}
+
+// copy takes the visible rows out of State. It reports whether one of them
+// turned out to stand in a wrong place; then what comes up next is looked at,
+// too, and the list should be arranged again. While paused, order and rows stay
+// as they were; a row that comes into view only now is read now, and stays.
+func (l *connList) copy(s *monitor.State, paused bool) (again bool) {
+	x := l.index
 	if !paused {
 		l.frozen = nil
+		if again = x.correct(s, l.visible()); again {
+			x.correct(s, x.slice(l.win.top, min(l.win.top+nearby, x.hi)))
+		}
 	}
 	l.rows = l.rows[:0]
 	for _, r := range l.visible() {
@@ -53,6 +55,7 @@ func (l *connList) refresh(s *monitor.State, height int, paused bool) {
 	if paused {
 		l.freeze()
 	}
+	return again
 }
 
 func (l *connList) visible() []rank {

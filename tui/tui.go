@@ -246,32 +246,45 @@ func (m *Model) screenKey(c command) action {
 	return m.logs.key(c)
 }
 
-// refresh copies out of State what the screen shows, in the one Read.
+// refresh copies out of State what the screen shows.
 func (m *Model) refresh() {
 	if m.w <= 0 || m.h <= 0 || m.o.Read == nil {
 		return
 	}
 	m.ask()
 	body := m.bodyHeight()
-	m.o.Read(func(s *monitor.State) {
-		if c := m.pinned(s); c != nil {
-			s.Pin(c.ID, !c.Pinned)
-			m.list.index.touch(s, c)
-		}
-		m.status.refresh(s)
-		switch m.at {
-		case connectionsScreen:
-			m.list.refresh(s, body-1, m.paused)
-		case connectionScreen:
-			m.list.index.update(s, m.paused)
-			m.detail.refresh(s, m.w, body, m.paused && m.pin == nil)
-		case logScreen:
-			m.list.index.update(s, m.paused)
-			m.logs.refresh(s, body-1-rawHeight(body), m.paused)
-		}
-	})
+	m.o.Read(func(s *monitor.State) { m.copy(s, body) })
 	m.pin = nil
+	if m.at == connectionsScreen {
+		m.refreshList(body - 1)
+	}
 	if m.front() == helpOverlay {
 		m.help.refresh(m.o.Mode, m.w, body)
+	}
+}
+
+func (m *Model) copy(s *monitor.State, body int) {
+	if c := m.pinned(s); c != nil {
+		s.Pin(c.ID, !c.Pinned)
+		m.list.index.touch(s, c)
+	}
+	m.status.refresh(s)
+	m.list.index.update(s, m.paused)
+	switch m.at {
+	case connectionScreen:
+		m.detail.refresh(s, m.w, body, m.paused && m.pin == nil)
+	case logScreen:
+		m.logs.refresh(s, body-1-rawHeight(body), m.paused)
+	}
+}
+
+// refreshList arranges the list and then copies its rows. State is held only
+// for the latter, which is short, so it may be repeated where rows proved to
+// stand in wrong places.
+func (m *Model) refreshList(height int) {
+	again := true
+	for i := 0; i < 3 && again; i++ {
+		m.list.arrange(height)
+		m.o.Read(func(s *monitor.State) { again = m.list.copy(s, m.paused) })
 	}
 }
