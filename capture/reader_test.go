@@ -114,14 +114,15 @@ func TestCutAtEveryOffset(t *testing.T) {
 			}
 			continue
 		}
-		got := text(t, evs)
-		if len(got) > len(full) || !reflect.DeepEqual(got, full[:len(got)]) && len(got) > 0 {
-			t.Fatalf("cut at %d: the %d events are no prefix", n, len(got))
+		if in.Complete || len(evs) > least || n == len(data)-1 && len(evs) < least {
+			t.Fatalf("cut at %d: complete %v, %d events after %d", n, in.Complete, len(evs), least)
 		}
-		if in.Complete || len(got) > least || n == len(data)-1 && len(got) < least {
-			t.Fatalf("cut at %d: complete %v, %d events after %d", n, in.Complete, len(got), least)
+		if n%8 == 0 || len(evs) < least { // comparing takes longer than reading
+			if got := text(t, evs); len(got) > 0 && !reflect.DeepEqual(got, full[:len(got)]) {
+				t.Fatalf("cut at %d: the %d events are no prefix", n, len(got))
+			}
 		}
-		least = len(got)
+		least = len(evs)
 	}
 	if least != 0 {
 		t.Errorf("%d events of nothing but the head", least)

@@ -155,9 +155,9 @@ func summary(s *monitor.State) any {
 
 func TestKeyframeOfManyParts(t *testing.T) {
 	var events []monitor.Event
-	for i := range 300 {
+	for i := range 60 {
 		l := life(uint64(i+1), 0)
-		l[1].(*monitor.Request).HeadText = noise(20_000)
+		l[1].(*monitor.Request).HeadText = noise(60_000)
 		events = append(events, l...)
 	}
 	rows := &monitor.Samples{Header: monitor.Header{At: epoch, Tap: relay}}

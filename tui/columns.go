@@ -52,7 +52,7 @@ var columns = []column{
 	{colClient, "client", 15, 21, 4, false, 6, func(r *row, _ int) span { return span{r.client, stPlain} }},
 	{colTarget, "target", 18, 64, 9, false, 0, func(r *row, w int) span { return span{printable.Middle(r.target, w), stPlain} }},
 	{colHost, "host", 14, 24, 2, false, 14, func(r *row, _ int) span { return span{r.host, stPlain} }},
-	{colStatus, "status", 6, 6, 0, false, 9, func(r *row, _ int) span { return span{r.status, stPlain} }},
+	{colStatus, "status", 7, 7, 0, false, 9, func(r *row, _ int) span { return span{r.status, stPlain} }},
 	{colAge, "age", 5, 6, 0, true, 7, func(r *row, _ int) span { return span{span5(r.age), stPlain} }},
 	{colFramesUp, "frm↑", 5, 5, 0, true, 10, func(r *row, _ int) span { return span{count(r.frames[0]), stPlain} }},
 	{colFramesDown, "frm↓", 5, 5, 0, true, 10, func(r *row, _ int) span { return span{count(r.frames[1]), stPlain} }},

@@ -142,7 +142,7 @@ func lay(body []line, text []line, w int) {
 	for _, l := range text {
 		inner = max(inner, l.width())
 	}
-	inner = min(inner, w-4)
+	inner = max(min(inner, w-4), 0)
 	pad := strings.Repeat(" ", max((w-inner-4)/2, 0))
 	rule := strings.Repeat("─", inner+2)
 	framed := []line{one(stPlain, pad+"╭"+rule+"╮")}

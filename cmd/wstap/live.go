@@ -72,7 +72,7 @@ func newLive(o liveOptions) (*live, error) {
 	l.hub = &observe.Hub{
 		Instance: monitor.Instance(binary.LittleEndian.Uint64(randomBytes(8))),
 		Emit:     l.feed.Emit, Redact: l.redac, MaxConns: o.maxConns,
-		Records: o.capture != "",
+		Records: o.capture != "" || !o.headless, // the screen shows the last frames
 	}
 	l.feed.Collect(l.hub.Collect)
 	l.feed.Collect(l.clock.check(l.feed.Emit, l.hub.Instance))

@@ -1,0 +1,43 @@
+//go:build linux
+
+package main
+
+import (
+	"slices"
+	"time"
+)
+
+// quantile sorts d.
+func quantile(d []time.Duration, q float64) time.Duration {
+	slices.Sort(d)
+	return d[min(int(q*float64(len(d))), len(d)-1)]
+}
+
+// median of what a few rounds gave; 0 of nothing.
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(v))
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+}
+
+// spread is half the range of v as a share of its median.
+func spread(v []float64) float64 {
+	m := median(v)
+	if len(v) < 2 || m == 0 {
+		return 0
+	}
+	return (slices.Max(v) - slices.Min(v)) / 2 / max(m, -m)
+}
+
+// ratios divides round by round: both were measured within seconds.
+func ratios(v, by []float64) []float64 {
+	out := make([]float64, 0, len(v))
+	for i := range min(len(v), len(by)) {
+		if by[i] != 0 {
+			out = append(out, v[i]/by[i])
+		}
+	}
+	return out
+}

@@ -1,0 +1,67 @@
+package tui
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// The partial order must be that of a full sort, whatever part is asked for
+// and whatever changed between.
+func TestPartialOrderIsTheWholeOrder(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 2))
+	for range 300 {
+		x := newIndex()
+		n := 1 + rnd.IntN(6000)
+		for i := range n {
+			r := rank{num: rnd.Int64N(50), at: int32(i), gen: x.gen, group: uint8(rnd.IntN(3)), flags: isMatch}
+			x.ranks = append(x.ranks, r)
+			x.entries = append(x.entries, entry{seq: uint64(i), text: string(rune('a' + rnd.IntN(3)))})
+		}
+		for range 5 {
+			for range rnd.IntN(200) {
+				r := &x.ranks[rnd.IntN(n)]
+				r.num = rnd.Int64N(50)
+				if rnd.IntN(4) == 0 {
+					r.flags ^= isMatch
+				}
+			}
+			x.reverse = rnd.IntN(2) == 0 && !x.bounded || x.reverse && x.bounded
+			x.arrange()
+			checkOrder(t, x, rnd)
+		}
+	}
+}
+
+func checkOrder(t *testing.T, x *index, rnd *rand.Rand) {
+	t.Helper()
+	var want []rank
+	for _, r := range x.ranks {
+		if r.flags&isMatch != 0 {
+			want = append(want, r)
+		}
+	}
+	slices.SortFunc(want, func(a, b rank) int {
+		if x.before(a, b) {
+			return -1
+		}
+		return 1
+	})
+	if x.len() != len(want) {
+		t.Fatalf("%d in the order, want %d", x.len(), len(want))
+	}
+	if len(want) == 0 {
+		return
+	}
+	lo := rnd.IntN(len(want))
+	hi := min(lo+rnd.IntN(80), len(want))
+	if got := x.slice(lo, hi); !slices.Equal(got, want[lo:hi]) {
+		t.Fatalf("places %d to %d of %d are wrong", lo, hi, len(want))
+	}
+	if got := x.countBefore(want[lo]); got != lo {
+		t.Fatalf("place %d is counted as %d", lo, got)
+	}
+}
