@@ -229,29 +229,26 @@ var chunkName = []byte("\x04\x00\x00\x00zstd")
 // there is none.
 func (p *part) findChunk(from int64) int64 {
 	const back = recordHead + chunkFixed - 4 // from the record to chunkName
-	buf := make([]byte, min(256<<10, max(p.Size-from, 0)))
-	for at := from; at < p.Size; {
-		n, err := p.f.ReadAt(buf, at)
-		if err != nil && !errors.Is(err, io.EOF) {
+	room := int64(4 << 10)                   // little at first: many places may be searched for
+	for at := from; at < p.Size; room = min(2*room, 256<<10) {
+		buf := make([]byte, min(room, p.Size-at))
+		if _, err := p.f.ReadAt(buf, at); err != nil {
 			return 0
 		}
-		for i := 0; ; {
-			j := bytes.Index(buf[i:n], chunkName)
+		for i := 0; ; i++ {
+			j := bytes.Index(buf[i:], chunkName)
 			if j < 0 {
 				break
 			}
-			if start := at + int64(i+j-back); start >= from && p.isChunk(start) {
+			i += j
+			if start := at + int64(i-back); start >= from && p.isChunk(start) {
 				return start
 			}
-			i += j + 1
 		}
-		if n < len(buf) {
+		if len(buf) < len(chunkName) {
 			return 0
 		}
-		if n < len(chunkName) {
-			return 0
-		}
-		at += int64(n - len(chunkName) + 1) // one may lie across the edge
+		at += int64(len(buf) - len(chunkName) + 1) // one may lie across the edge
 	}
 	return 0
 }

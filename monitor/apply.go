@@ -111,6 +111,7 @@ func (s *State) applyOpened(ev *Opened) {
 		c.Lost[ws.FromClient] = ev.Reason
 	}
 	s.conns[c.ID] = c
+	c.place = len(s.list)
 	s.list = append(s.list, c)
 	s.Totals.Open++
 }

@@ -54,6 +54,7 @@ type Conn struct {
 	Settled  bool // Verdict is final
 	Pinned   bool
 
+	place    int     // in State.list
 	settling bool    // on State.settling
 	limits   []Limit // of this conn alone
 	joinAll  int     // log lines beyond those kept

@@ -211,13 +211,8 @@ func (s *State) evict(c *Conn) {
 	delete(s.conns, c.ID)
 	s.dropKey(c)
 	s.dropNgx(c)
-	for i := range s.list { // oldest closed conns stand near the front
-		if s.list[i] == c {
-			s.list[i] = nil
-			s.holes++
-			break
-		}
-	}
+	s.list[c.place] = nil
+	s.holes++
 	if s.holes > 64 && s.holes > len(s.list)/4 {
 		s.compact()
 	}
@@ -228,6 +223,7 @@ func (s *State) compact() {
 	keep := s.list[:0]
 	for _, c := range s.list {
 		if c != nil {
+			c.place = len(keep)
 			keep = append(keep, c)
 		}
 	}

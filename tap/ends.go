@@ -69,12 +69,3 @@ func setReset(c net.Conn) {
 		c.SetLinger(0)
 	}
 }
-
-// finBoth sends a FIN to both sides. What they sent and nobody read is thrown
-// away, for the kernel would make a reset of a Close that leaves it unread.
-func finBoth(conns [2]net.Conn) {
-	for _, c := range conns {
-		closeWrite(c)
-		discard(c)
-	}
-}

@@ -10,22 +10,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// raw moves bytes between two kernel sockets from within one callback of the
-// source's syscall.RawConn.Read. The goroutine waits there for bytes without a
-// buffer, borrows one while there are some, and gives it back.
+// raw moves bytes between two kernel sockets with read and write calls of its
+// own. It waits for bytes in a callback of the source's syscall.RawConn, without
+// a buffer, and borrows one while there are some.
 //
 // The calls are raw ones: the sockets are non-blocking, so there is nothing the
 // scheduler would have to be told of. A descriptor is used only inside a
-// callback of its own RawConn, which keeps its number from being reused.
+// callback of its own RawConn, which keeps its number from being reused. Bytes
+// are passed on outside of the callbacks, to keep the goroutine's stack small:
+// half of what an idle connection costs is the stacks of its two loops.
 type raw struct {
 	f        *flow
 	src, dst syscall.RawConn
 
-	readable, writable func(fd uintptr) bool // of src, of dst; made once
+	fillFunc, flushFunc func(fd uintptr) bool // callbacks of src and dst, made once
 
 	readErr, writeErr error
-	rest              []byte // not yet written
-	waits             bool   // between wait.begin and wait.end
+	buf               *[bufferSize]byte // nil while waiting for bytes
+	n                 int               // bytes in buf
+	rest              []byte            // not yet written
+	waits             bool              // between wait.begin and wait.end
 }
 
 // newMover returns the best way of moving f's bytes.
@@ -35,7 +39,7 @@ func (s *Server) newMover(f *flow) mover {
 		dst, err2 := f.sink().(syscall.Conn).SyscallConn()
 		if err == nil && err2 == nil {
 			m := &raw{f: f, src: src, dst: dst}
-			m.readable, m.writable = m.read, m.flush
+			m.fillFunc, m.flushFunc = m.fill, m.flush
 			return m
 		}
 	}
@@ -51,39 +55,20 @@ func isKernelSocket(c net.Conn) bool {
 	return false
 }
 
-func (m *raw) move() (readErr, writeErr error) {
-	err := m.src.Read(m.readable)
-	if m.writeErr != nil || m.readErr != nil {
-		return m.readErr, m.writeErr
-	}
-	return err, nil // the deadline
-}
-
-// yieldEvery is after how many full buffers in a row others get a turn.
+// yieldEvery is after how many reads in a row others get a turn.
 const yieldEvery = 16
 
-// read moves all there is. It must not wait (return false) before the kernel
-// said EAGAIN: the poller wakes it on changes only, and a FIN or a reset that
-// came together with the last bytes is no change any more after a short read.
-func (m *raw) read(fd uintptr) bool {
-	buf := buffers.Get().(*[bufferSize]byte)
-	defer buffers.Put(buf)
+func (m *raw) move() (readErr, writeErr error) {
+	defer m.release()
 	for i := 1; ; i++ {
-		n, errno := readFD(fd, buf[:])
-		switch {
-		case errno == syscall.EAGAIN:
-			return false
-		case errno == syscall.EINTR:
-			continue
-		case errno != 0:
-			m.readErr = errno
-			return true
-		case n == 0:
-			m.readErr = io.EOF
-			return true
+		if err := m.src.Read(m.fillFunc); err != nil {
+			return err, nil // the deadline
 		}
-		if m.writeErr = m.f.pass(buf[:n]); m.writeErr != nil {
-			return true
+		if m.readErr != nil {
+			return m.readErr, nil
+		}
+		if err := m.f.pass(m.buf[:m.n]); err != nil {
+			return nil, err
 		}
 		if i%yieldEvery == 0 {
 			runtime.Gosched()
@@ -91,10 +76,42 @@ func (m *raw) read(fd uintptr) bool {
 	}
 }
 
+// fill reads once. False makes src.Read wait, and only the kernel's EAGAIN may
+// do that: the poller tells of changes only, and a FIN or a reset that came
+// together with the last bytes is no change any more after a short read.
+func (m *raw) fill(fd uintptr) bool {
+	if m.buf == nil {
+		m.buf = buffers.Get().(*[bufferSize]byte)
+	}
+	for {
+		n, errno := readFD(fd, m.buf[:])
+		switch {
+		case errno == syscall.EAGAIN:
+			m.release()
+			return false
+		case errno == syscall.EINTR:
+			continue
+		case errno != 0:
+			m.readErr = errno
+		case n == 0:
+			m.readErr = io.EOF
+		}
+		m.n = n
+		return true
+	}
+}
+
+func (m *raw) release() {
+	if m.buf != nil {
+		buffers.Put(m.buf)
+		m.buf = nil
+	}
+}
+
 // write returns when all of p is written, however long that takes.
 func (m *raw) write(p []byte) error {
 	m.rest = p
-	err := m.dst.Write(m.writable)
+	err := m.dst.Write(m.flushFunc)
 	if m.waits {
 		m.waits = false
 		m.f.wait.end(m.f)

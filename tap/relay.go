@@ -180,7 +180,9 @@ func (t *tunnel) finish() {
 	case t.failed.Load():
 		t.resetBoth()
 	case byTap:
-		finBoth(t.conns)
+		for _, c := range t.conns {
+			closeWrite(c) // Close alone makes a reset if something is unread
+		}
 	}
 	for _, c := range t.conns {
 		c.Close()

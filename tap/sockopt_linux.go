@@ -63,21 +63,3 @@ func pendingError(c net.Conn) (pending error) {
 	})
 	return pending
 }
-
-// maxDiscard bounds what discard throws away.
-const maxDiscard = 4 << 20
-
-// discard throws away what c has received and nobody read.
-func discard(c net.Conn) {
-	control(c, func(fd uintptr) {
-		buf := buffers.Get().(*[bufferSize]byte)
-		defer buffers.Put(buf)
-		for sum := 0; sum < maxDiscard; {
-			n, errno := readFD(fd, buf[:])
-			if errno != 0 || n <= 0 {
-				return
-			}
-			sum += n
-		}
-	})
-}

@@ -13,4 +13,3 @@ func (s *Server) newMover(f *flow) mover { return &plain{f: f} }
 func isClosed(net.Conn) bool      { return false }
 func hasUnsent(net.Conn) bool     { return true }
 func pendingError(net.Conn) error { return nil }
-func discard(net.Conn)            {}
