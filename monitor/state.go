@@ -203,7 +203,9 @@ func (s *State) evictClosed() {
 			return
 		}
 		s.evict(s.closed[i])
-		s.closed = append(s.closed[:i], s.closed[i+1:]...)
+		copy(s.closed[1:i+1], s.closed[:i]) // pinned ones move up, the rest stays
+		s.closed[0] = nil
+		s.closed = s.closed[1:]
 	}
 }
 

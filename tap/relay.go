@@ -100,12 +100,26 @@ func (t *tunnel) copy(f *flow) {
 func (f *flow) pass(p []byte) error {
 	at := f.t.now()
 	if !f.t.seen.tunnel() {
-		f.t.seen.bytes(f.dir, at, p)
+		f.tellApart(at, p)
 		return f.move.write(p)
 	}
 	err := f.move.write(p)
 	f.t.seen.bytes(f.dir, at, p)
 	return err
+}
+
+// tellApart tells the stream from a goroutine of its own and waits for it.
+// Decoding a handshake needs 8 KiB of stack, and a stack that has once grown
+// does not get small again: the loop would keep it for as long as it lives.
+func (f *flow) tellApart(at monitor.Time, p []byte) {
+	told := make(chan struct{})
+	go f.tell(at, p, told)
+	<-told
+}
+
+func (f *flow) tell(at monitor.Time, p []byte, told chan<- struct{}) {
+	defer close(told)
+	f.t.seen.bytes(f.dir, at, p)
 }
 
 // sourceEnded passes a FIN on. The other direction may go on for long, so it

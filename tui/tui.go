@@ -9,7 +9,6 @@ package tui
 
 import (
 	"context"
-	"errors"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -72,11 +71,10 @@ type Relay interface {
 // Run shows the dashboard until the user quits or ctx is done, both of which
 // are no error. The terminal is restored whatever happens.
 func Run(ctx context.Context, o Options, opts ...tea.ProgramOption) error {
-	opts = append([]tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler()}, opts...)
-	_, err := tea.NewProgram(New(o), opts...).Run()
-	if ctx.Err() != nil && errors.Is(err, tea.ErrProgramKilled) && !errors.Is(err, tea.ErrProgramPanic) {
-		return nil
-	}
+	p := tea.NewProgram(New(o), append([]tea.ProgramOption{tea.WithoutSignalHandler()}, opts...)...)
+	// Not tea.WithContext: a program killed by it leaves its reader running.
+	defer context.AfterFunc(ctx, p.Quit)()
+	_, err := p.Run()
 	return err
 }
 

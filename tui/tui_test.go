@@ -357,7 +357,7 @@ func TestMonkey(t *testing.T) {
 			}
 			st := &story{s: fixed()}
 			m := screenOf(t, o, st.s, size.w, size.h)
-			for i := range 600 {
+			for i := range 200 {
 				k := names[rnd.IntN(len(names))]
 				m.Update(keysByName[k])
 				if i%7 == 0 {
