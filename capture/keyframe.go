@@ -123,7 +123,7 @@ func keyEvent(tag byte, body []byte) (monitor.Event, error) {
 	case keyJSON:
 		return decodeJSON(body, maxKeyEvent)
 	case keyBatch:
-		return decodeBatch(body)
+		return monitor.DecodeBatch(body)
 	}
 	return nil, nil
 }

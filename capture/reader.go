@@ -289,7 +289,7 @@ func (r *Reader) nextBatch() monitor.Event {
 		return nil
 	}
 	r.batch = rest
-	ev, err := decodeBatch(body)
+	ev, err := monitor.DecodeBatch(body)
 	if err != nil {
 		r.bad(err)
 		return nil

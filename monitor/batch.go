@@ -23,8 +23,12 @@ const (
 	batchFrames  = 'F'
 )
 
-// MaxBatch bounds the rows of a batch a reader accepts, checked before allocation.
-const MaxBatch = 1 << 20
+// MaxBatch and MaxSamples bound the rows of a batch that a reader accepts,
+// checked before allocation: a record takes 16 bytes, a sample hundreds.
+const (
+	MaxBatch   = 1 << 20
+	MaxSamples = 1 << 13
+)
 
 var errShort = errors.New("monitor: batch cut short")
 
@@ -149,7 +153,10 @@ func trafficColumns(d int) []column {
 		num(func(t *Traffic) *uint64 { return &t.Bytes }),
 		num(func(t *Traffic) *uint64 { return &t.Messages }),
 		when(func(t *Traffic) *Time { return &t.LastByte }),
-		when(func(t *Traffic) *Time { return &t.LastData }),
+		{ // before the last byte, which stands before it in the batch
+			func(s *Sample, _ Time) uint64 { return ago(s.Dir[d].LastData, s.Dir[d].LastByte) },
+			func(s *Sample, _ Time, v uint64) { s.Dir[d].LastData = unago(v, s.Dir[d].LastByte) },
+		},
 		{func(s *Sample, _ Time) uint64 { return uint64(s.Dir[d].Unanswered) }, func(s *Sample, _ Time, v uint64) { s.Dir[d].Unanswered = uint32(v) }},
 		took(func(t *Traffic) *Millis { return &t.LastRTT }),
 		took(func(t *Traffic) *Millis { return &t.WorstRTT }),
@@ -171,20 +178,20 @@ func bit(b bool) uint64 {
 	return 0
 }
 
-// ago codes a time as nanoseconds before at, plus one; zero is unknown. A time
+// ago codes a time as microseconds before at, plus one; zero is unknown. A time
 // after at is clipped to it (samples are taken after what they hold).
 func ago(t, at Time) uint64 {
 	if t == 0 {
 		return 0
 	}
-	return uint64(max(at-t, 0)) + 1
+	return uint64(max(at-t, 0))/1000 + 1
 }
 
 func unago(v uint64, at Time) Time {
 	if v == 0 {
 		return 0
 	}
-	return at - Time(v-1)
+	return at - Time(v-1)*1000
 }
 
 // batchReader reads varints; the first fault sticks and zeroes follow.
@@ -226,9 +233,9 @@ func (r *batchReader) bytes(n uint64) []byte {
 func (r *batchReader) fail() { r.b, r.err = nil, errShort }
 
 // count reads a number of rows, each of which takes at least least bytes.
-func (r *batchReader) count(least uint64) int {
+func (r *batchReader) count(most, least uint64) int {
 	n := r.uvarint()
-	if n > MaxBatch || n*least > uint64(len(r.b)) {
+	if n > most || n*least > uint64(len(r.b)) {
 		r.fail()
 		return 0
 	}
@@ -261,7 +268,7 @@ func DecodeBatch(b []byte) (Event, error) {
 func decodeFrames(r *batchReader, h Header) *Frames {
 	h.Conn = r.uvarint()
 	ev := &Frames{Header: h, Collapsed: r.uvarint()}
-	ev.Records = make([]FrameRecord, r.count(3))
+	ev.Records = make([]FrameRecord, r.count(MaxBatch, 3))
 	at := h.At
 	for i := range ev.Records {
 		at += Time(r.varint()) * 1000
@@ -278,7 +285,7 @@ func decodeFrames(r *batchReader, h Header) *Frames {
 
 func decodeSamples(r *batchReader, h Header) *Samples {
 	ev := &Samples{Header: h}
-	n := r.count(1)
+	n := r.count(MaxSamples, 1)
 	ev.Conns = make([]uint64, n)
 	ev.Samples = make([]Sample, n)
 	var prev uint64

@@ -1,12 +1,17 @@
 package monitor
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
-// Baseline is the last event of a snapshot: what the events before it cannot
-// rebuild, because the conns it came from are gone or settled. Its Totals
-// replace all counts.
+// Baseline ends a snapshot: what the events before it cannot rebuild, because
+// the conns it came from are gone or settled. Its Totals replace all counts.
+// Partial ones come first, with more Conns and nothing else, so that no event
+// becomes very large.
 type Baseline struct {
 	Header
+	Partial bool           `json:"partial,omitempty"`
 	Started Time           `json:"started"`
 	Totals  Totals         `json:"totals"`
 	NextSeq uint64         `json:"next_seq"`
@@ -61,9 +66,14 @@ func (s *State) Snapshot(closed int) []Event {
 		gone[c] = !c.Pinned
 	}
 	base := s.baseline()
+	var parts []Event
 	for c := range s.Conns {
 		if !gone[c] {
 			evs = append(evs, c.events(s.now)...)
+			if len(base.Conns) == baselineConns {
+				parts = append(parts, &Baseline{Header: base.Header, Partial: true, Conns: base.Conns})
+				base.Conns = nil
+			}
 			base.Conns = append(base.Conns, baselineOf(c))
 		}
 	}
@@ -71,8 +81,11 @@ func (s *State) Snapshot(closed int) []Event {
 		l := r.LogLine
 		evs = append(evs, &l)
 	}
-	return append(evs, base)
+	return append(append(evs, parts...), base)
 }
+
+// baselineConns is how many conns one Baseline holds.
+const baselineConns = 1000
 
 func (s *State) baseline() *Baseline {
 	b := &Baseline{Header: Header{At: s.now}, Started: s.started, Totals: s.Totals.clone(), NextSeq: s.nextSeq, Links: s.links, LogN: s.logN}
@@ -101,6 +114,13 @@ func baselineOf(c *Conn) baselineConn {
 		b.Verdict = &v
 	}
 	return b
+}
+
+// sampleCopy shares no memory with c: a snapshot outlives the next Apply.
+func (c *Conn) sampleCopy() Sample {
+	s := c.Sample
+	s.Violations = slices.Clone(s.Violations)
+	return s
 }
 
 // events is the life of c so far.
@@ -135,13 +155,13 @@ func (c *Conn) events(now Time) []Event {
 	}
 	if !c.Ended.IsZero() {
 		h.At = c.Ended
-		return append(evs, &Closed{Header: h, ByTap: c.ByTap, Sample: c.Sample, Last: c.Last})
+		return append(evs, &Closed{Header: h, ByTap: c.ByTap, Sample: c.sampleCopy(), Last: slices.Clone(c.Last)})
 	}
 	h.At, h.Conn = now, 0
-	evs = append(evs, &Samples{Header: h, Conns: []uint64{c.ID.Conn}, Samples: []Sample{c.Sample}})
+	evs = append(evs, &Samples{Header: h, Conns: []uint64{c.ID.Conn}, Samples: []Sample{c.sampleCopy()}})
 	if len(c.Last) > 0 {
 		h.Conn = c.ID.Conn
-		evs = append(evs, &Frames{Header: h, Records: c.Last})
+		evs = append(evs, &Frames{Header: h, Records: slices.Clone(c.Last)})
 	}
 	return evs
 }
@@ -167,16 +187,21 @@ func (c *Conn) lostEvents(h Header, opaque bool) (evs []Event) {
 
 // applyBaseline ends the absorption of a snapshot.
 func (s *State) applyBaseline(ev *Baseline) {
+	s.based = append(s.based, ev.Conns...)
+	if ev.Partial {
+		return
+	}
 	events := s.Totals.Events
 	s.Totals = ev.Totals.clone()
 	s.Totals.Events = max(events, s.Totals.Events)
 	s.nextSeq, s.links, s.started = ev.NextSeq, ev.Links, ev.Started
 	byN := s.renumberLogs(ev.LogN)
-	for _, b := range ev.Conns {
+	for _, b := range s.based {
 		if c := s.conns[ID{b.Tap, b.Conn}]; c != nil {
 			s.restore(c, b, byN)
 		}
 	}
+	s.based = nil
 	for _, l := range ev.Learned {
 		if s.learner.taps == nil {
 			s.learner.taps = map[roleKey]*endings{}

@@ -60,8 +60,6 @@ type LogRef struct {
 	Candidates int    // how many were equal
 	Exact      bool   // joined by X-Ngx-Conn or by another line of the same *N
 	Ambiguous  bool   // several candidates were equal
-
-	tried Time // last attempt to join; zero when settled
 }
 
 // State is everything known, as one plain value. Apply is its only mutator
@@ -94,7 +92,8 @@ type State struct {
 	settling []*Conn
 	busy     map[Role][]Time // see busyEnds; of one call of settle
 	notices  []*LogRef
-	settled  []*Conn // since the last Settled
+	based    []baselineConn // of the partial Baselines of a snapshot
+	settled  []*Conn        // since the last Settled
 	lowest   map[string]logparse.Level
 }
 

@@ -1,0 +1,21 @@
+package tui
+
+import "strings"
+
+// KeyTable is the key table as Markdown, for the README.
+func KeyTable() string {
+	var b strings.Builder
+	b.WriteString("| | keys | |\n|---|---|---|\n")
+	for _, g := range helpGroups {
+		title := g.title
+		for i := range bindings {
+			k := &bindings[i]
+			if k.group != g.group || k.cmd == cmdRubout || k.cmd == cmdRuboutWord || k.cmd == cmdRuboutAll {
+				continue // editing keys are as everywhere
+			}
+			b.WriteString("| " + title + " | `" + strings.Join(k.keys, "` `") + "` | " + k.help + " |\n")
+			title = ""
+		}
+	}
+	return b.String()
+}
