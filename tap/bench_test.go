@@ -30,6 +30,7 @@ func directPair(b *testing.B) (client, server net.Conn) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { s.Close() })
+	r.ln.Close()
 	return c, s
 }
 
@@ -91,11 +92,16 @@ func benchmarkIdle(b *testing.B, pair func(*testing.B) (client, server net.Conn)
 	const conns = 500
 	for range b.N {
 		before := memory()
+		var open []net.Conn
 		for range conns {
 			client, server := pair(b)
 			upgrade(b, client, server)
+			open = append(open, client, server)
 		}
 		b.ReportMetric(float64(memory()-before)/conns, "B/conn")
+		for _, c := range open {
+			c.Close()
+		}
 	}
 }
 
