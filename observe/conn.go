@@ -171,16 +171,16 @@ func (c *conn) block(dir ws.Direction, at monitor.Time, now bool) {
 
 func (c *conn) blocked() bool { return c.blockedSince[0] != 0 || c.blockedSince[1] != 0 }
 
-// end remembers who was stuck when the first side ended: the writes themselves
-// come back soon after, with an error.
-func (c *conn) end(monitor.Time) {
-	if c.endSeen {
-		return
+// end tells that a side ended. With the first, it remembers who was stuck: the
+// writes themselves come back soon after, with an error.
+func (c *conn) end(dir ws.Direction, e *sideEnd) {
+	if !c.endSeen {
+		c.endSeen = true
+		for d := range c.blockedAtEnd {
+			c.blockedAtEnd[d] = c.blockedSince[d] != 0
+		}
 	}
-	c.endSeen = true
-	for d := range c.blockedAtEnd {
-		c.blockedAtEnd[d] = c.blockedSince[d] != 0
-	}
+	c.emit(&monitor.SideEnded{Header: c.head(e.at), Dir: dir, How: e.how, Error: e.text})
 }
 
 // snapshot is the sample as of now. Violations travel with the last one only.

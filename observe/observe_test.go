@@ -261,6 +261,10 @@ http map[200:1]`},
 	{"the server speaks first", script{s("220 ready\r\n"), c("QUIT\r\n")}, `
 1 opened #1 opaque=true the server spoke first
 3 closed #1 bytes 6/11 messages 0/0 frames / last 0`},
+	{"opaque only after the server's end", script{c("hel"), end(server, monitor.HowFIN), c("lo\x00")}, `
+3 opened #1 opaque=true not HTTP
+2 end #1 from server fin
+4 closed #1 bytes 6/0 messages 0/0 frames / last 0`},
 	{"plain HTTP only", script{c(plain), s(ok), end(client, monitor.HowFIN)}, `http map[200:1]`},
 	{"plain HTTP without an answer", script{c(plain), end(server, monitor.HowReset)}, `http map[000:1]`},
 	{"answer until the end of the connection", script{c(plain), s("HTTP/1.0 200 OK\r\n\r\nbody"), end(server, monitor.HowFIN)}, `http map[200:1]`},
@@ -473,6 +477,32 @@ func TestFrameFlood(t *testing.T) {
 	}
 	if records != 5000 || collapsed != 5000 || last.Sample.Collapsed != 5000 {
 		t.Errorf("records %d, collapsed %d (sample %d), want 5000 each", records, collapsed, last.Sample.Collapsed)
+	}
+}
+
+// TestBroken: after a panic of ours bytes are counted and nothing more.
+func TestBroken(t *testing.T) {
+	var evs []monitor.Event
+	h := &Hub{Instance: 1, Emit: func(ev monitor.Event) bool { evs = append(evs, ev); return true }}
+	st := h.Open("front", start, "a", "b")
+	st.Bytes(client, start, []byte(upgrade))
+	st.Bytes(server, start, []byte(switched))
+	st.Broken(start, "the decoder failed")
+	st.Bytes(server, start, []byte(frame(server, ws.OpText, true, "x")))
+	st.Close(start, false)
+	st.Broken(start, "again")
+	want := fmt.Sprintf("0 lost #1 from client the decoder failed\n0 closed #1 bytes %d/%d messages 0/0 frames / last 0", len(upgrade), len(switched)+3)
+	if got := story(evs); !strings.HasSuffix(got, want) {
+		t.Errorf("got\n%s\nwant the end\n%s", got, want)
+	}
+	fresh := h.Open("front", start, "a", "b")
+	fresh.Bytes(client, start, []byte("GET /half"))
+	fresh.Broken(start, "the decoder failed")
+	fresh.Bytes(client, start, []byte(" a head"))
+	evs = nil
+	fresh.Close(start, false)
+	if got, want := story(evs), "0 closed #2 bytes 16/0 messages 0/0 frames / last 0"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

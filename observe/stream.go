@@ -23,9 +23,16 @@ type Stream struct {
 	conn   *conn      // the conn that bytes count for now; nil on plain HTTP
 	frames *[2]ws.FrameDecoder
 	lost   [2]bool // that direction is not decoded any more
-	ended  [2]bool
+	ends   [2]sideEnd
 	dirty  bool
 	closed bool
+}
+
+// sideEnd is how one side ended; a conn may begin after it.
+type sideEnd struct {
+	at   monitor.Time // 0: not yet
+	how  monitor.How
+	text string
 }
 
 // Tunnel says that the opening handshake is over: from here on the relay may
@@ -129,15 +136,28 @@ func (s *Stream) End(dir ws.Direction, at monitor.Time, how monitor.How, errText
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended[dir] || s.closed {
+	if s.ends[dir].at != 0 || s.closed {
 		return
 	}
-	s.ended[dir] = true
-	if s.conn == nil {
+	s.ends[dir] = sideEnd{at, how, errText}
+	if s.conn != nil {
+		s.conn.end(dir, &s.ends[dir])
+	}
+}
+
+// Broken tells that decoding failed (a panic of ours): from here on bytes are
+// counted and nothing more.
+func (s *Stream) Broken(at monitor.Time, reason string) {
+	if s == nil {
 		return
 	}
-	s.conn.end(at)
-	s.conn.emit(&monitor.SideEnded{Header: s.conn.head(at), Dir: dir, How: how, Error: errText})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.frames = nil
+	s.goOpaque(ws.FromClient, at, reason)
 }
 
 // Close tells that both sides are done with. byTap says that the relay itself
@@ -189,6 +209,11 @@ func (s *Stream) open(at monitor.Time, opaque bool, reason string) *conn {
 	if c.muted {
 		s.hub.drop()
 	}
+	for d := range s.ends {
+		if e := &s.ends[d]; e.at != 0 {
+			c.end(ws.Direction(d), e)
+		}
+	}
 	return c
 }
 
@@ -197,16 +222,24 @@ func (s *Stream) open(at monitor.Time, opaque bool, reason string) *conn {
 func (s *Stream) goOpaque(dir ws.Direction, at monitor.Time, reason string) {
 	if s.conn == nil {
 		s.conn = s.open(at, true, reason)
-		for d, n := range s.http.size { // what the decoders had swallowed
-			if n > 0 {
-				s.conn.bytes(ws.Direction(d), at, int(n))
-			}
-		}
+		s.countSwallowed(at)
 	} else {
 		s.conn.emit(&monitor.Lost{Header: s.conn.head(at), Dir: dir, Reason: reason, Offset: s.conn.sample.Dir[dir].Bytes})
 	}
 	s.lost = [2]bool{true, true}
 	s.endHTTP()
+}
+
+// countSwallowed gives the current conn what the HTTP decoders had taken.
+func (s *Stream) countSwallowed(at monitor.Time) {
+	if s.http == nil {
+		return
+	}
+	for d, n := range s.http.size {
+		if n > 0 {
+			s.conn.bytes(ws.Direction(d), at, int(n))
+		}
+	}
 }
 
 // endHTTP leaves the HTTP mode.

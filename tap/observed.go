@@ -67,9 +67,16 @@ func (o *observed) rescue() {
 	if v == nil || o.broken.Swap(true) {
 		return
 	}
+	o.giveUp()
 	s := o.tap.server
 	if s.panics.Add(1) == 1 {
 		s.health(o.tap.spec.Name, monitor.HealthWarning,
 			fmt.Sprintf("a decoder failed and its connection is relayed undecoded; please report this: %v", v))
 	}
+}
+
+// giveUp tells the stream, which may panic again.
+func (o *observed) giveUp() {
+	defer func() { recover() }()
+	o.stream.Broken(o.tap.server.now(), "the decoder failed; please report this")
 }

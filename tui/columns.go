@@ -19,7 +19,7 @@ type column struct {
 	weight      int    // share of what is left over, up to most
 	right       bool   // aligned
 	drop        int    // highest goes first when narrow; 0 never goes
-	cell        func(r *row, w int) span
+	cell        func(r *row, w int) line
 }
 
 type columnID uint8
@@ -46,19 +46,19 @@ const (
 // columns in order of the screen. Up is from the client, down from the server.
 var columns = []column{
 	{colMark, "", 3, 3, 0, false, 0, markCell},
-	{colSeq, "#", 4, 6, 1, true, 3, func(r *row, _ int) span { return span{fmt.Sprint(r.seq), stPlain} }},
+	{colSeq, "#", 4, 6, 1, true, 3, func(r *row, _ int) line { return one(stPlain, fmt.Sprint(r.seq)) }},
 	{colLink, "link", 5, 6, 0, false, 8, linkCell},
-	{colTap, "leg", 5, 10, 1, false, 4, func(r *row, _ int) span { return span{r.tap, stPlain} }},
-	{colClient, "client", 15, 21, 4, false, 6, func(r *row, _ int) span { return span{r.client, stPlain} }},
-	{colTarget, "target", 18, 64, 9, false, 0, func(r *row, w int) span { return span{printable.Middle(r.target, w), stPlain} }},
-	{colHost, "host", 14, 24, 2, false, 14, func(r *row, _ int) span { return span{r.host, stPlain} }},
-	{colStatus, "status", 7, 7, 0, false, 9, func(r *row, _ int) span { return span{r.status, stPlain} }},
-	{colAge, "age", 5, 6, 0, true, 7, func(r *row, _ int) span { return span{span5(r.age), stPlain} }},
-	{colFramesUp, "frm↑", 5, 5, 0, true, 10, func(r *row, _ int) span { return span{count(r.frames[0]), stPlain} }},
-	{colFramesDown, "frm↓", 5, 5, 0, true, 10, func(r *row, _ int) span { return span{count(r.frames[1]), stPlain} }},
-	{colBytesUp, "B↑", 5, 5, 0, true, 11, func(r *row, _ int) span { return span{count(r.bytes[0]), stPlain} }},
-	{colBytesDown, "B↓", 5, 5, 0, true, 11, func(r *row, _ int) span { return span{count(r.bytes[1]), stPlain} }},
-	{colGap, "gap", 5, 6, 0, true, 5, func(r *row, _ int) span { return span{span5(r.gap), stPlain} }},
+	{colTap, "leg", 5, 10, 1, false, 4, func(r *row, _ int) line { return one(stPlain, r.tap) }},
+	{colClient, "client", 15, 21, 4, false, 6, func(r *row, _ int) line { return one(stPlain, r.client) }},
+	{colTarget, "target", 18, 64, 9, false, 0, func(r *row, w int) line { return one(stPlain, printable.Middle(r.target, w)) }},
+	{colHost, "host", 14, 24, 2, false, 14, func(r *row, _ int) line { return one(stPlain, r.host) }},
+	{colStatus, "status", 7, 7, 0, false, 9, func(r *row, _ int) line { return one(stPlain, r.status) }},
+	{colAge, "age", 5, 6, 0, true, 7, func(r *row, _ int) line { return one(stPlain, span5(r.age)) }},
+	{colFramesUp, "frm↑", 5, 5, 0, true, 10, func(r *row, _ int) line { return one(stPlain, count(r.frames[0])) }},
+	{colFramesDown, "frm↓", 5, 5, 0, true, 10, func(r *row, _ int) line { return one(stPlain, count(r.frames[1])) }},
+	{colBytesUp, "B↑", 5, 5, 0, true, 11, func(r *row, _ int) line { return one(stPlain, count(r.bytes[0])) }},
+	{colBytesDown, "B↓", 5, 5, 0, true, 11, func(r *row, _ int) line { return one(stPlain, count(r.bytes[1])) }},
+	{colGap, "gap", 5, 6, 0, true, 5, func(r *row, _ int) line { return one(stPlain, span5(r.gap)) }},
 	{colFate, "left/cause", 16, 20, 2, false, 0, fateCell},
 	{colWhy, "limit/code", 6, 24, 5, false, 2, whyCell},
 }
@@ -71,7 +71,7 @@ const (
 	narrowTarget = 12
 )
 
-func markCell(r *row, _ int) span {
+func markCell(r *row, _ int) line {
 	g := glyphOf(r.stage, r.countdown.Mark)
 	s := g.sign + " "
 	if r.violating {
@@ -80,55 +80,59 @@ func markCell(r *row, _ int) span {
 	if r.pinned {
 		s += pinSign
 	}
-	return span{s, g.st}
+	return one(g.st, s)
 }
 
-func linkCell(r *row, _ int) span {
+func linkCell(r *row, _ int) line {
 	if r.link == 0 {
-		return span{}
+		return nil
 	}
-	return span{linkSign + count(r.link), stAccent}
+	return one(stAccent, linkSign+count(r.link))
 }
 
 // fateCell is the countdown of a live conn, the cause of an ended one.
-func fateCell(r *row, w int) span {
+func fateCell(r *row, w int) line {
 	switch {
 	case r.gone:
-		return span{"evicted", stDim}
+		return one(stDim, "evicted")
 	case r.counting:
 		left := leftText(&r.countdown)
 		g := glyphOf(r.stage, r.countdown.Mark)
 		const digits = 6
-		return span{bar(r.countdown.Used, w-digits) + printable.PadLeft(left, min(digits, w)), g.st}
+		strip := g.st
+		if strip == stOK {
+			strip = stDim // leave the eye to the others
+		}
+		return one(strip, bar(r.countdown.Used, w-digits)).add(g.st, printable.PadLeft(left, min(digits, w)))
 	case r.verdict.Cause != "":
 		sign := confidenceSign(&r.verdict, r.settled)
-		return span{printable.Truncate(causeShort(r.verdict.Cause), w-2) + " " + sign, glyphOf(r.stage, 0).st}
+		return one(glyphOf(r.stage, 0).st, printable.Truncate(causeShort(r.verdict.Cause), w-2)+" "+sign)
 	case r.stage == closing && r.closer != "":
-		return span{"closing: " + r.closer, stPlain}
+		return one(stPlain, "closing: "+r.closer)
 	}
-	return span{[...]string{"connecting", "no limit known", "closing", "closed", "refused"}[r.stage], stDim}
+	return one(stDim, [...]string{"connecting", "no limit known", "closing", "closed", "refused"}[r.stage])
 }
 
 // whyCell is the limit of a live conn with its source, the close code of an
 // ended one; where a handshake failed, the status says why.
-func whyCell(r *row, w int) span {
+func whyCell(r *row, w int) line {
 	switch {
 	case r.counting:
 		if printable.Width(r.limit) > w {
 			value, _, _ := strings.Cut(r.limit, " ")
-			return span{value, stPlain}
+			return one(stPlain, value)
 		}
-		return span{r.limit, stPlain}
+		return one(stPlain, r.limit)
 	case r.verdict.Code != 0:
 		code := codeText(&r.verdict)
 		if long := code + " " + r.verdict.CodeName; printable.Width(long) <= w {
 			code = long
 		}
-		return span{code, stPlain}
+		return one(stPlain, code)
 	case r.stage == refused && r.status != "–":
-		return span{r.status, stPlain}
+		return one(stPlain, r.status)
 	}
-	return span{}
+	return nil
 }
 
 // placed is a column with the width it got.
@@ -191,23 +195,31 @@ func grow(cols []placed, spare int) {
 	}
 }
 
-// cells makes the cells of a row, one for each column.
-func cells(cols []placed, r *row) line {
-	l := make(line, 0, 2*len(cols))
+// cells makes the cells of a row, one for each column, each of its width.
+func cells(cols []placed, r *row) []line {
+	out := make([]line, len(cols))
 	for i, c := range cols {
-		if i > 0 {
-			l = l.add(stPlain, " ")
-		}
-		s := c.cell(r, c.w)
+		l := c.cell(r, c.w)
 		if c.right {
-			s.text = printable.PadLeft(s.text, c.w)
-		} else {
-			s.text = printable.PadRight(s.text, c.w)
+			l = append(one(stPlain, strings.Repeat(" ", max(c.w-l.width(), 0))), l...)
 		}
-		if s.st == stPlain && (r.stage == closed || r.stage == refused) {
-			s.st = stClosed
+		l = l.fit(c.w)
+		for k := range l {
+			if l[k].st == stPlain && (r.stage == closed || r.stage == refused) {
+				l[k].st = stClosed
+			}
 		}
-		l = append(l, s)
+		out[i] = l
+	}
+	return out
+}
+
+// rowLine puts cells side by side, after the mark of the selection.
+func rowLine(sign string, cells []line) line {
+	l := make(line, 0, 3*len(cells)+1)
+	for _, c := range cells {
+		l = append(l.add(stPlain, sign), c...)
+		sign = " "
 	}
 	return l
 }

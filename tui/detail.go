@@ -63,6 +63,7 @@ func (d *detail) write(s *monitor.State, w int) {
 	} else {
 		p.outlook(s, c, &d.row)
 	}
+	p.gap()
 	p.limits(s, c)
 	p.place(s, c)
 	p.closeFrames(c)

@@ -87,5 +87,5 @@ func (f *filterLine) deleteWord() {
 
 func (f *filterLine) view() line {
 	return one(stKey, "/").add(stPlain, f.text).add(stSelected, " ").
-		add(stDim, "  enter keeps, esc takes back")
+		add(stDim, "  enter, esc")
 }

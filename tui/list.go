@@ -177,10 +177,10 @@ func (l *connList) view(w, h int) []line {
 	for i := range l.rows {
 		r := &l.rows[i]
 		if l.win.any && r.id == l.win.sel {
-			out = append(out, append(one(stPlain, "▸"), cells(cols, r)...).fit(w).restyle(stSelected))
+			out = append(out, rowLine("▸", cells(cols, r)).fit(w).restyle(stSelected))
 			continue
 		}
-		out = append(out, append(one(stPlain, " "), cells(cols, r)...))
+		out = append(out, rowLine(" ", cells(cols, r)))
 	}
 	if len(l.rows) == 0 {
 		out = append(out, l.empty())
@@ -205,7 +205,10 @@ func (l *connList) summary(w int) line {
 	t := &x.tally
 	out := line{}
 	if x.filter != "" {
-		out = out.add(stKey, "/"+printable.String(x.filter)+" ").add(stPlain, fmt.Sprintf("%s of %s  ", count(uint64(x.len())), count(uint64(len(x.entries)))))
+		out = out.add(stKey, "/"+printable.Truncate(printable.String(x.filter), w/4)+" ").add(stPlain, fmt.Sprintf("%s of %s  ", count(uint64(x.len())), count(uint64(len(x.entries)))))
+	}
+	if x.filter != "" && w < narrowAt {
+		return out
 	}
 	if p := x.pending(); p > 0.01 {
 		out = out.add(stDim, fmt.Sprintf("sorting %d %%  ", 100-int(p*100)))

@@ -195,7 +195,7 @@ func (l *logList) key(c command) action {
 				return openConn{r.conn}
 			}
 		}
-		return say{"this line belongs to no connection seen"}
+		return say{"no connection is joined to this line"}
 	case cmdCopy:
 		if l.raw != "" {
 			return copyText{"the log line", l.raw}

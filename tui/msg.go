@@ -44,3 +44,16 @@ func stop(r Relay) tea.Cmd {
 		return nil
 	}, tea.Quit)
 }
+
+// count lets what lasts a number of refreshes grow older.
+func (m *Model) count() {
+	m.grace = max(m.grace-1, 0)
+	if m.noticeFor--; m.noticeFor <= 0 {
+		m.notice = ""
+	}
+}
+
+// noticeStays is how many refreshes a notice stays on the status line.
+const noticeStays = 24
+
+func (m *Model) say(text string) { m.notice, m.noticeFor = text, noticeStays }

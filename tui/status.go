@@ -16,7 +16,7 @@ type status struct {
 	rate    float64
 	taps    []tapText
 	notes   []string
-	trouble []string // sources and writers that are not well
+	trouble []span // sources and writers that are not well
 	healthy []string
 	counts  []string // dropped, evicted, unknown
 	seen    string   // coverage
@@ -79,15 +79,12 @@ func (st *status) health(hs []*monitor.Health) {
 			st.healthy = append(st.healthy, name)
 			continue
 		}
-		st.trouble = append(st.trouble, fmt.Sprintf("%s %s: %s", healthSign(h.Status), name, printable.String(h.Text)))
+		sign, look := "✗ failed:", stFail
+		if h.Status == monitor.HealthWarning {
+			sign, look = "!", stWarn
+		}
+		st.trouble = append(st.trouble, span{sign + " " + name + ": " + printable.String(h.Text), look})
 	}
-}
-
-func healthSign(h monitor.HealthStatus) string {
-	if h == monitor.HealthWarning {
-		return "!"
-	}
-	return "✗ failed:"
 }
 
 func (st *status) count(n uint64, what string) {
@@ -182,7 +179,7 @@ func near(addr string) string {
 // tabs is the second line: the screens, and what the one shown has to say.
 func (m *Model) tabs(w int) line {
 	if m.front() == filterOverlay {
-		return m.filter.view()
+		return spread(m.filter.view(), m.screenSummary(), w)
 	}
 	if m.front() == helpOverlay {
 		return spread(one(stTabOn, " ? help "), m.help.scroll.more(), w)
@@ -240,7 +237,7 @@ func (m *Model) segments(by brevity) (segs []line) {
 		add(stTabOn, fmt.Sprintf(" PAUSED %s behind ", plural(st.events-min(m.pausedAt, st.events), "event", "events")))
 	}
 	for _, s := range st.trouble {
-		add(stFail, pick(s, printable.Truncate(s, max(m.w/3, 20))))
+		add(s.st, pick(s.text, printable.Truncate(s.text, max(m.w/3, 20))))
 	}
 	if n := tally.of(isExpired); n > 0 {
 		add(stExpired, fmt.Sprintf("? %d past the limit", n)+pick(" and still open: it is not what it seems", ""))

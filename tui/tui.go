@@ -69,13 +69,20 @@ type Relay interface {
 }
 
 // Run shows the dashboard until the user quits or ctx is done, both of which
-// are no error. The terminal is restored whatever happens.
+// are no error. The terminal is restored whatever happens; a panic of the
+// dashboard comes back as an error with its stack.
 func Run(ctx context.Context, o Options, opts ...tea.ProgramOption) error {
-	p := tea.NewProgram(New(o), append([]tea.ProgramOption{tea.WithoutSignalHandler()}, opts...)...)
+	m := New(o)
+	p := tea.NewProgram(m, append([]tea.ProgramOption{tea.WithoutSignalHandler()}, opts...)...)
 	// Not tea.WithContext: a program killed by it leaves its reader running.
 	defer context.AfterFunc(ctx, p.Quit)()
-	_, err := p.Run()
-	return err
+	if _, err := p.Run(); err != nil {
+		return err
+	}
+	if m.fault != nil {
+		return m.fault
+	}
+	return nil
 }
 
 // screenID is one of the screens.
@@ -115,6 +122,7 @@ type Model struct {
 	passing   int          // Relay.Live at the last refresh
 	player    PlayerStatus // at the last refresh
 	rec       string
+	fault     *fault
 	notice    string
 	noticeFor int // refreshes it stays
 	pin       *monitor.ID
@@ -136,7 +144,15 @@ func (m *Model) Init() tea.Cmd {
 
 // Update is called by Bubble Tea.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	var cmd tea.Cmd
+	cmd := m.update(msg)
+	if m.fault != nil {
+		cmd = tea.Quit
+	}
+	return m, cmd
+}
+
+func (m *Model) update(msg tea.Msg) (cmd tea.Cmd) {
+	defer m.guard()
 	switch msg := msg.(type) {
 	case refreshMsg:
 		m.count()
@@ -154,24 +170,11 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case drainedMsg:
 		cmd = tea.Quit
 	default:
-		return m, nil
+		return nil
 	}
 	m.refresh()
-	return m, cmd
+	return cmd
 }
-
-// count lets what lasts a number of refreshes grow older.
-func (m *Model) count() {
-	m.grace = max(m.grace-1, 0)
-	if m.noticeFor--; m.noticeFor <= 0 {
-		m.notice = ""
-	}
-}
-
-// noticeStays is how many refreshes a notice stays on the status line.
-const noticeStays = 24
-
-func (m *Model) say(text string) { m.notice, m.noticeFor = text, noticeStays }
 
 // scope is where keys go: to the front overlay, else to the screen.
 func (m *Model) scope() scope {

@@ -17,14 +17,6 @@ import (
 // text is the screen without styles.
 func text(t testing.TB, m *Model) string { return checkPicture(t, m, m.w, m.h) }
 
-func quits(cmd tea.Cmd) bool {
-	if cmd == nil {
-		return false
-	}
-	_, ok := cmd().(tea.QuitMsg)
-	return ok
-}
-
 func selectedSeq(t *testing.T, m *Model) uint64 {
 	t.Helper()
 	r := m.list.selectedRow()
@@ -205,63 +197,6 @@ func TestNextFlagged(t *testing.T) {
 	}
 	if press(m, "N"); selectedSeq(t, m) != 13 {
 		t.Errorf("N goes to #%d, want 13", selectedSeq(t, m))
-	}
-}
-
-func TestQuitQuestion(t *testing.T) {
-	t.Run("nothing depends on it", func(t *testing.T) {
-		m := screenOf(t, Options{Relay: &fakeRelay{}}, fixed(), 80, 24)
-		if !quits(press(m, "q")) {
-			t.Error("q does not quit with no connection passing")
-		}
-	})
-	t.Run("grace, cancel", func(t *testing.T) {
-		r := &fakeRelay{live: 3}
-		m := screenOf(t, Options{Relay: r}, fixed(), 80, 24)
-		press(m, "q")
-		if s := text(t, m); !strings.Contains(s, "3 connections pass through") {
-			t.Fatalf("no question:\n%s", s)
-		}
-		if press(m, "s") != nil || r.stopped != 0 {
-			t.Error("a key within the grace answers the question")
-		}
-		passGrace(m)
-		if press(m, "esc"); m.front() != noOverlay {
-			t.Error("esc does not cancel")
-		}
-	})
-	t.Run("second interrupt", func(t *testing.T) {
-		m := screenOf(t, Options{Relay: &fakeRelay{live: 3}}, fixed(), 80, 24)
-		if quits(press(m, "ctrl+c")) || !quits(press(m, "ctrl+c")) {
-			t.Error("the second ctrl+c, and only it, must end at once")
-		}
-	})
-	t.Run("drain", func(t *testing.T) {
-		r := &fakeRelay{live: 3}
-		m := screenOf(t, Options{Relay: r}, fixed(), 80, 24)
-		press(m, "q")
-		passGrace(m)
-		msg := press(m, "d")()
-		if r.drains != 1 || !strings.Contains(text(t, m), "draining: 3 connections left") {
-			t.Error("d does not drain, or does not say so")
-		}
-		if _, cmd := m.Update(msg); !quits(cmd) {
-			t.Error("it does not quit after draining")
-		}
-	})
-	t.Run("stop", func(t *testing.T) {
-		m := screenOf(t, Options{Relay: &fakeRelay{live: 3}}, fixed(), 80, 24)
-		press(m, "q")
-		passGrace(m)
-		if press(m, "s") == nil {
-			t.Error("s does not stop")
-		}
-	})
-}
-
-func passGrace(m *Model) {
-	for range grace {
-		m.Update(refreshMsg{})
 	}
 }
 

@@ -13,12 +13,11 @@ import (
 
 const (
 	hintsFrom  = 16 // lines
-	statusFrom = 20 // lines from which the status takes two of them,
-	wideStatus = 160
+	statusFrom = 20 // lines from which the status takes two of them
 )
 
 func (m *Model) statusLines() int {
-	if m.h >= statusFrom && m.w < wideStatus {
+	if m.h >= statusFrom {
 		return 2
 	}
 	return 1
@@ -37,10 +36,17 @@ func (m *Model) bodyHeight() int {
 
 // View is called by Bubble Tea.
 func (m *Model) View() tea.View {
-	v := tea.NewView(m.picture())
+	var v tea.View
 	v.AltScreen = true
 	v.WindowTitle = "wstap " + printable.String(m.o.Title)
+	v.Content = m.guarded()
 	return v
+}
+
+// guarded is the picture, or nothing if making it fails; the next Update quits.
+func (m *Model) guarded() (s string) {
+	defer m.guard()
+	return m.picture()
 }
 
 // picture is the screen: m.h lines of exactly m.w cells.

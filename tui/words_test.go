@@ -40,9 +40,14 @@ func TestRowHasAsManyCellsAsColumns(t *testing.T) {
 		cols := layout(w)
 		s.Conns(func(c *monitor.Conn) bool {
 			r := makeRow(s, c)
-			l := cells(cols, &r)
-			if len(l) != 2*len(cols)-1 || l.width() != needed(cols) {
-				t.Fatalf("%d columns at width %d: %d spans of %d cells, want %d", len(cols), w, len(l), l.width(), needed(cols))
+			row := cells(cols, &r)
+			if len(row) != len(cols) {
+				t.Fatalf("%d columns at width %d: %d cells", len(cols), w, len(row))
+			}
+			for i, c := range row {
+				if c.width() != cols[i].w {
+					t.Fatalf("width %d: column %q is %d wide, want %d", w, cols[i].title, c.width(), cols[i].w)
+				}
 			}
 			return true
 		})

@@ -118,7 +118,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer os.RemoveAll(dir)
 	if o.wstap == "" {
 		o.wstap = filepath.Join(dir, "wstap")
-		if err := build(ctx, o.wstap); err != nil {
+		if err := build(ctx, o.wstap, o.quick); err != nil {
 			return err
 		}
 	}
@@ -137,10 +137,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return printTable(stdout, &doc, o.quick)
 }
 
-// build makes wstap as `make build` does.
-func build(ctx context.Context, file string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", file, "github.com/wstap/wstap/cmd/wstap")
+// build makes wstap as `make build` does; a quick run takes what the build
+// cache has for the tests.
+func build(ctx context.Context, file string, quick bool) error {
+	const pkg = "github.com/wstap/wstap/cmd/wstap"
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", file, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if quick {
+		cmd = exec.CommandContext(ctx, "go", "build", "-o", file, pkg)
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build ./cmd/wstap: %w\n%s", err, out)
 	}

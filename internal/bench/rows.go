@@ -16,6 +16,8 @@ type row struct {
 	// something else than the proxy was the limit, so nothing is compared.
 	Verdict string `json:"verdict,omitempty"`
 	Note    string `json:"note,omitempty"`
+	// Difference says that the values are differences, which may be about zero.
+	Difference bool `json:"difference,omitempty"`
 }
 
 const generatorBound = "generator-bound"
@@ -76,7 +78,9 @@ func compare(what, unit string, got map[string][]result, of measureOf, limit flo
 		}
 	}
 	for _, way := range []string{tapped, recorded} {
-		r.Ratio[way] = median(ratios(r.Values[way], r.Values[nginx]))
+		if by := ratios(r.Values[way], r.Values[nginx]); len(by) > 0 {
+			r.Ratio[way] = median(by)
+		}
 	}
 	if limit > 0 {
 		r.Goal = fmt.Sprintf("≤ %.4g × nginx", limit)
@@ -114,10 +118,10 @@ func (r result) boundBy(cores int) string {
 	return ""
 }
 
-// refuse takes the comparison out of a row if in most rounds of some way
+// refuse takes the comparison out of a row if in most rounds of one of the ways
 // something else than the proxy was the limit.
-func (r *row) refuse(got map[string][]result, cores int) {
-	for _, way := range variants[1:] {
+func (r *row) refuse(got map[string][]result, ways []string, cores int) {
+	for _, way := range ways {
 		n, why := 0, ""
 		for _, one := range got[way] {
 			if by := one.boundBy(cores); by != "" {
@@ -138,7 +142,7 @@ func throughput(got map[string][]result, cores int) row {
 	for _, one := range got[direct] {
 		r.Values[direct] = append(r.Values[direct], float64(one.Ops)/one.Seconds/1e3)
 	}
-	r.refuse(got, cores)
+	r.refuse(got, variants[1:], cores) // direct has no proxy that could be the limit
 	return r
 }
 
@@ -160,10 +164,11 @@ func latency(got map[string][]result, cores int) (rows []row) {
 	} {
 		r := compare("added latency "+q.name+", 500 conns × 8 msg/s", "µs", got,
 			func(r, base result) float64 { return (q.of(r) - q.of(base)) * 1e6 }, 1)
+		r.Difference = true
 		for _, one := range got[direct] {
 			r.Values[direct] = append(r.Values[direct], q.of(one)*1e6)
 		}
-		r.refuse(got, cores)
+		r.refuse(got, variants, cores)
 		rows = append(rows, r)
 	}
 	return rows
@@ -184,7 +189,7 @@ func captureSize(got map[string][]result) row {
 
 // recordingCost is what recording adds to the CPU of an operation.
 func recordingCost(what string, got map[string][]result) row {
-	r := row{What: "cost of recording: " + what, Unit: "%", Goal: "≤ 5 % CPU", Values: map[string][]float64{}}
+	r := row{What: "cost of recording: " + what, Unit: "%", Goal: "≤ 5 % CPU", Values: map[string][]float64{}, Difference: true}
 	cpu := func(one result) float64 { return one.ProxyCPU / float64(max(one.Ops, 1)) }
 	for i, one := range got[recorded] {
 		if i < len(got[tapped]) && cpu(got[tapped][i]) > 0 {

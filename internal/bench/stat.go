@@ -22,13 +22,12 @@ func median(v []float64) float64 {
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
-// spread is half the range of v as a share of its median.
-func spread(v []float64) float64 {
-	m := median(v)
-	if len(v) < 2 || m == 0 {
+// halfRange is how far apart the rounds are.
+func halfRange(v []float64) float64 {
+	if len(v) == 0 {
 		return 0
 	}
-	return (slices.Max(v) - slices.Min(v)) / 2 / max(m, -m)
+	return (slices.Max(v) - slices.Min(v)) / 2
 }
 
 // ratios divides round by round: both were measured within seconds.

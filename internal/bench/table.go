@@ -57,7 +57,7 @@ the whole round trip, the others what they add to it. An idle conn has been upgr
 func (r *row) cells() []string {
 	c := []string{r.What, r.Unit}
 	for _, way := range variants {
-		c = append(c, number(r.Values[way]))
+		c = append(c, number(r.Values[way], r.Difference))
 	}
 	for _, way := range []string{tapped, recorded} {
 		if ratio, ok := r.Ratio[way]; ok {
@@ -73,18 +73,20 @@ func (r *row) cells() []string {
 	return append(c, r.Goal, last)
 }
 
-func number(v []float64) string {
+// number is the median with half the range: as a share of it, or for
+// differences, which may be about zero, in the same unit.
+func number(v []float64, difference bool) string {
 	if len(v) == 0 {
 		return "-"
 	}
-	m := median(v)
+	m, s := median(v), halfRange(v)
 	text := fmt.Sprintf("%.*f", decimals(m), m)
-	if len(v) > 1 && m != 0 {
-		if s := spread(v); s < 10 {
-			text += fmt.Sprintf(" ±%.0f%%", s*100)
-		} else {
-			text += " ±"
-		}
+	switch {
+	case len(v) < 2:
+	case difference:
+		text += fmt.Sprintf(" ±%.*f", decimals(s), s)
+	case m != 0:
+		text += fmt.Sprintf(" ±%.0f%%", s/math.Abs(m)*100)
 	}
 	return text
 }
