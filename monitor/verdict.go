@@ -6,39 +6,6 @@ import (
 	"github.com/wstap/wstap/ws"
 )
 
-// Cause of a conn's end. Where several fit, the first of the list wins
-// (design §8): what was asked for, then what was said on the wire, then who cut.
-type Cause string
-
-const (
-	CauseTapShutdown     Cause = "tap_shutdown"
-	CauseLingering       Cause = "lingering" // closed cleanly, TCP left open until the timeout
-	CauseCloseHandshake  Cause = "close_handshake"
-	CauseProxyShutdown   Cause = "proxy_shutdown" // reload, deploy
-	CauseSlowConsumer    Cause = "slow_consumer"
-	CauseClientReset     Cause = "client_reset"
-	CauseServerReset     Cause = "server_reset"
-	CauseIdleTimeout     Cause = "idle_timeout"
-	CauseLifetimeLimit   Cause = "lifetime_limit"
-	CausePeerVanished    Cause = "peer_vanished" // ETIMEDOUT
-	CauseClientFIN       Cause = "client_fin"
-	CauseServerFIN       Cause = "server_fin"
-	CauseTLSFailed       Cause = "tls_failed"
-	CauseConnectFailed   Cause = "connect_failed"
-	CauseRefused         Cause = "handshake_refused" // a response that is no 101
-	CauseHandshakeFailed Cause = "handshake_failed"  // no response
-	CauseUnknown         Cause = "unknown"
-)
-
-// Causes lists all causes in order of precedence.
-func Causes() []Cause {
-	return []Cause{
-		CauseTapShutdown, CauseLingering, CauseCloseHandshake, CauseProxyShutdown, CauseSlowConsumer, CauseClientReset,
-		CauseServerReset, CauseIdleTimeout, CauseLifetimeLimit, CausePeerVanished, CauseClientFIN, CauseServerFIN,
-		CauseTLSFailed, CauseConnectFailed, CauseRefused, CauseHandshakeFailed, CauseUnknown,
-	}
-}
-
 // Confidence in a cause.
 type Confidence string
 

@@ -153,23 +153,6 @@ func TestUnusualBounds(t *testing.T) {
 	}
 }
 
-func TestCauseWords(t *testing.T) {
-	seen := map[string]monitor.Cause{}
-	for _, c := range monitor.Causes() {
-		words := CauseWords(c)
-		if words == "" || strings.Contains(words, "\n") || printable.Width(words) > 90 {
-			t.Errorf("%s: %q is no short line", c, words)
-		}
-		if other, twice := seen[words]; twice {
-			t.Errorf("%s and %s have the same words", c, other)
-		}
-		seen[words] = c
-	}
-	if got := CauseWords("made up"); got != "" {
-		t.Errorf("unknown cause: %q", got)
-	}
-}
-
 func TestTroubled(t *testing.T) {
 	for _, test := range []struct {
 		cause monitor.Cause

@@ -98,7 +98,7 @@ type Frames struct {
 
 // Close is the verdict: why the conn ended, and how we know.
 type Close struct {
-	Cause         monitor.Cause      `json:"cause"`        // see CauseWords
+	Cause         monitor.Cause      `json:"cause"`        // see monitor.Cause
 	Confidence    monitor.Confidence `json:"confidence"`   // "confirmed", "likely", "possible"
 	Code          *uint16            `json:"code"`         // RFC 6455 §7.1.5; null if never upgraded
 	CodeDerived   bool               `json:"code_derived"` // not on the wire: 1005, 1006, 1015

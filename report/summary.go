@@ -82,7 +82,7 @@ func (p *printer) summaryCauses(v *survey) {
 	causes := v.causesInOrder()
 	var rows [][]string
 	for _, c := range causes[:min(len(causes), summaryMost)] {
-		rows = append(rows, []string{number(v.total(c)), string(c), confidences(v.causes[c]), CauseWords(c)})
+		rows = append(rows, []string{number(v.total(c)), string(c), confidences(v.causes[c]), c.Meaning()})
 	}
 	if len(rows) == 0 {
 		return

@@ -47,7 +47,7 @@ func (p *printer) whyEnded(v *survey) {
 			n = &causeCount{}
 		}
 		rows = append(rows, []string{
-			string(c), number(v.total(c)), number(n.confirmed), number(n.likely), number(n.possible), CauseWords(c),
+			string(c), number(v.total(c)), number(n.confirmed), number(n.likely), number(n.possible), c.Meaning(),
 		})
 	}
 	p.table([]column{

@@ -106,7 +106,7 @@ func fateCell(r *row, w int) line {
 		return one(strip, bar(r.countdown.Used, w-digits)).add(g.st, printable.PadLeft(left, min(digits, w)))
 	case r.verdict.Cause != "":
 		sign := confidenceSign(&r.verdict, r.settled)
-		return one(glyphOf(r.stage, 0).st, printable.Truncate(causeShort(r.verdict.Cause), w-2)+" "+sign)
+		return one(glyphOf(r.stage, 0).st, printable.Truncate(r.verdict.Cause.Short(), w-2)+" "+sign)
 	case r.stage == closing && r.closer != "":
 		return one(stPlain, "closing: "+r.closer)
 	}

@@ -145,8 +145,8 @@ func (p *page) verdict(c *monitor.Conn) {
 	if !c.Settled {
 		confidence += ", still settling"
 	}
-	p.put(one(stBold, causeShort(v.Cause)).add(stPlain, " "+confidenceSign(v, c.Settled)+" "+confidence))
-	p.text(stPlain, " ", causeWords[v.Cause].line)
+	p.put(one(stBold, v.Cause.Short()).add(stPlain, " "+confidenceSign(v, c.Settled)+" "+confidence))
+	p.text(stPlain, " ", v.Cause.Meaning())
 	if v.Code != 0 {
 		p.text(stPlain, " ", codeText(v)+" "+v.Code.Name()+": "+v.Code.Meaning())
 	}

@@ -19,7 +19,7 @@ func matches(c *monitor.Conn, text string) bool {
 		return true
 	}
 	v := &c.Verdict
-	if contains(statusOf(c), text) || contains(string(v.Cause), text) || contains(causeShort(v.Cause), text) {
+	if contains(statusOf(c), text) || contains(string(v.Cause), text) || contains(v.Cause.Short(), text) {
 		return true
 	}
 	return v.Code != 0 && (strings.Contains(fmt.Sprint(uint16(v.Code)), text) || contains(v.CodeName, text))

@@ -64,7 +64,7 @@ func (h *help) write(mode Mode) {
 	p.item(stPlain, settlingSign, "still settling: the other leg or the log may yet tell more")
 	p.head("Causes")
 	for _, c := range monitor.Causes() {
-		p.item(stPlain, causeWords[c].short, causeWords[c].line)
+		p.item(stPlain, c.Short(), c.Meaning())
 	}
 }
 

@@ -113,9 +113,9 @@ func (st *status) cover(s *monitor.State) {
 	case !s.FollowsLog():
 		st.log = "no error log"
 	case s.LogBlind():
-		st.log = "the log level hides idle kills"
+		st.log = "log: no info lines yet"
 	default:
-		st.log = "log shows idle kills"
+		st.log = "log at info"
 	}
 }
 

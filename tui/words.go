@@ -6,35 +6,6 @@ import (
 	"github.com/wstap/wstap/monitor"
 )
 
-// causeWords say a cause: short in the list, and in one line on the
-// connection screen and in the help. A test holds them against monitor.Causes.
-var causeWords = map[monitor.Cause]struct{ short, line string }{
-	monitor.CauseTapShutdown:     {"wstap stopped", "wstap itself was stopped and ended this connection"},
-	monitor.CauseLingering:       {"lingering TCP", "closed cleanly, but TCP was left open until nginx's idle timer ended it: not a drop"},
-	monitor.CauseCloseHandshake:  {"closed cleanly", "one side said goodbye with a close frame, as it should be"},
-	monitor.CauseProxyShutdown:   {"nginx shutdown", "nginx left: a worker ended after a reload or deploy, or nginx was stopped"},
-	monitor.CauseSlowConsumer:    {"slow consumer", "a side stopped reading; nginx gave up sending to it (send_timeout)"},
-	monitor.CauseClientReset:     {"client reset", "the client cut the connection (RST) without a close frame"},
-	monitor.CauseServerReset:     {"server reset", "the server cut the connection (RST) without a close frame: a crash, or closed with data unread"},
-	monitor.CauseIdleTimeout:     {"idle timeout", "nothing was sent for the limit; nginx closed both sides"},
-	monitor.CauseLifetimeLimit:   {"lifetime limit", "it reached the longest age some hop allows, however busy it was"},
-	monitor.CausePeerVanished:    {"peer vanished", "a side stopped answering on TCP until the kernel gave up: power, radio or firewall"},
-	monitor.CauseClientFIN:       {"client FIN", "the client closed TCP (FIN) without a close frame"},
-	monitor.CauseServerFIN:       {"server FIN", "the server closed TCP (FIN) without a close frame"},
-	monitor.CauseTLSFailed:       {"TLS failed", "the TLS handshake failed"},
-	monitor.CauseConnectFailed:   {"connect failed", "the upstream could not be reached"},
-	monitor.CauseRefused:         {"refused", "the upgrade was answered, but not with 101"},
-	monitor.CauseHandshakeFailed: {"no answer", "the upgrade was never answered"},
-	monitor.CauseUnknown:         {"unknown", "it ended, and nothing seen says why"},
-}
-
-func causeShort(c monitor.Cause) string {
-	if w, ok := causeWords[c]; ok {
-		return w.short
-	}
-	return string(c)
-}
-
 // signs of a verdict's confidence.
 var confidenceSigns = []struct {
 	is         monitor.Confidence
