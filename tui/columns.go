@@ -324,19 +324,26 @@ var orders = []order{
 // next: after that its limit is disproved, and it stands below them.
 const expiredStays = 2e9 // ns
 
-// byLeft puts what dies next on top: counting down by deadline, then past the
-// limit, then closing and connecting, then closed, newest first. Deadlines are
-// points in time, so a conn at rest keeps its key.
+// restless is the part of its limit below which a conn is busy: its deadline
+// moves with every frame, and a list in that order would never stand still.
+const restless = 0.5
+
+// byLeft puts what dies next on top: counting down by deadline; then the busy
+// ones, which keep their places; then past the limit, closing and connecting;
+// then closed, newest first. Deadlines are points in time, so a conn at rest
+// keeps its key.
 func byLeft(s *monitor.State, c *monitor.Conn, cd *monitor.Countdown) sortKey {
 	switch {
+	case cd != nil && cd.Used < restless:
+		return sortKey{group: groupFirst + 1, num: int64(cd.Limit.Value)}
 	case cd != nil && cd.Left > -expiredStays:
 		return sortKey{group: groupFirst, num: int64(s.Now().Add(cd.Left))}
 	case cd != nil:
-		return sortKey{group: groupFirst + 1, num: int64(s.Now().Add(cd.Left))}
+		return sortKey{group: groupFirst + 2, num: int64(s.Now().Add(cd.Left))}
 	case !c.IsClosed():
-		return sortKey{group: groupFirst + 2, num: -int64(c.Opened)}
+		return sortKey{group: groupFirst + 3, num: -int64(c.Opened)}
 	}
-	return sortKey{group: groupFirst + 3, num: -int64(c.Ended)}
+	return sortKey{group: groupFirst + 4, num: -int64(c.Ended)}
 }
 
 func byNumber(n int64) sortKey {

@@ -56,6 +56,7 @@ func (h *help) write(mode Mode) {
 	p.item(stAccent, linkSign+"7", "the front and the back leg of one WebSocket have the same number")
 	p.item(stPlain, "↑ ↓", "from the client, from the server")
 	p.item(stPlain, "████▌   12s", "fills as the limit comes near, then the time left; +3.0s is past it")
+	p.item(stPlain, "left▲", "what goes next on top; those that used less than half of their limit keep their places")
 	p.item(stPlain, "(1006)", "a close code in brackets was not on the wire: it is derived")
 	p.head("How sure a cause is")
 	for _, c := range confidenceSigns {

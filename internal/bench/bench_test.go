@@ -47,11 +47,7 @@ func TestQuick(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, g := range groups() {
-		ways := g.ways
-		if ways == nil {
-			ways = variants
-		}
-		for _, way := range ways {
+		for _, way := range g.ways {
 			rounds := doc.Results[g.name][way]
 			if len(rounds) != 1 || rounds[0].Ops == 0 || rounds[0].Seconds <= 0 || rounds[0].OwnCPU <= 0 || way != direct && rounds[0].ProxyCPU < 0 {
 				t.Errorf("%s, %s: %+v", g.name, way, rounds)

@@ -24,21 +24,25 @@ type group struct {
 	name   string
 	job    job
 	rounds int
+	ways   []string // direct only where its numbers are used
 	fresh  bool     // new processes for every round: memory once used stays used
-	ways   []string // nil: all
 }
 
-// groups is the whole programme; with direct runs it takes about three minutes.
+// groups is the whole programme; it takes about three minutes. Many short
+// rounds are better than a few long ones: who else uses the machine changes by
+// the second, and neighbouring rounds are compared.
 func groups() []group {
+	proxies := variants[1:]
+	const ms = time.Millisecond
 	return []group{
-		{name: "echo", rounds: 5, job: job{Load: "echo", Path: pathEcho, Conns: 100, Warm: 300 * time.Millisecond, For: 1700 * time.Millisecond}},
-		{name: "bulk", rounds: 3, job: job{Load: "stream", Path: pathBulk, Conns: 4, Warm: 200 * time.Millisecond, For: 1300 * time.Millisecond}},
-		{name: "flood", rounds: 3, job: job{Load: "stream", Path: pathFlood, Conns: 4, Warm: 200 * time.Millisecond, For: 1300 * time.Millisecond}},
-		{name: "handshake", rounds: 4, job: job{
-			Load: "handshake", Path: pathEcho, Conns: 16, Warm: 200 * time.Millisecond, For: 2 * time.Second, Most: 8000}},
-		{name: "latency", rounds: 3, job: job{
-			Load: "paced", Path: pathEcho, Conns: 500, Rate: 8, Warm: 500 * time.Millisecond, For: 3500 * time.Millisecond}},
-		{name: "idle", rounds: 3, fresh: true, ways: variants[1:], job: job{Load: "idle", Path: pathEcho, Conns: 4000, For: time.Second}},
+		{name: "echo", rounds: 9, ways: variants, job: job{Load: "echo", Path: pathEcho, Conns: 100, Warm: 200 * ms, For: 800 * ms}},
+		{name: "bulk", rounds: 7, ways: proxies, job: job{Load: "stream", Path: pathBulk, Conns: 4, Warm: 150 * ms, For: 600 * ms}},
+		{name: "flood", rounds: 7, ways: proxies, job: job{Load: "stream", Path: pathFlood, Conns: 4, Warm: 150 * ms, For: 600 * ms}},
+		{name: "handshake", rounds: 9, ways: proxies, job: job{
+			Load: "handshake", Path: pathEcho, Conns: 16, Warm: 200 * ms, For: 1000 * ms, Most: 5000}},
+		{name: "latency", rounds: 3, ways: variants, job: job{
+			Load: "paced", Path: pathEcho, Conns: 500, Rate: 8, Warm: 500 * ms, For: 3500 * ms}},
+		{name: "idle", rounds: 3, ways: proxies, fresh: true, job: job{Load: "idle", Path: pathEcho, Conns: 4000, For: 1000 * ms}},
 	}
 }
 
@@ -76,9 +80,6 @@ func (b *bench) measureAll(ctx context.Context, only []string) (results, error) 
 		}
 		if b.quick {
 			g = g.hurried()
-		}
-		if g.ways == nil {
-			g.ways = variants
 		}
 		// Each conn takes two descriptors of a proxy, and two of nginx's 10,000.
 		g.job.Conns = min(g.job.Conns, (raiseFiles()-300)/2)

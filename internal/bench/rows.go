@@ -100,18 +100,18 @@ func (r *row) judge(met bool) {
 const (
 	ownLimit     = 0.80
 	machineLimit = 0.95
-	lateLimit    = 0.01
+	lateLimit    = 0.10 // of the messages of a steady load, sent behind the schedule
 )
 
 // boundBy says what other than the proxy limited a round; "" if nothing did.
-func (r result) boundBy(cores int) string {
+func (r result) boundBy(cores int, lateLimit float64) string {
 	switch {
 	case r.OwnCPU > ownLimit*r.Seconds:
-		return "generator"
+		return "generator at its limit"
 	case r.ServerCPU > ownLimit*r.Seconds:
-		return "server"
+		return "server at its limit"
 	case r.BusyCPU > machineLimit*r.Seconds*float64(cores):
-		return "all cores"
+		return "all cores busy"
 	case r.Late > lateLimit:
 		return "late sends"
 	}
@@ -120,16 +120,16 @@ func (r result) boundBy(cores int) string {
 
 // refuse takes the comparison out of a row if in most rounds of one of the ways
 // something else than the proxy was the limit.
-func (r *row) refuse(got map[string][]result, ways []string, cores int) {
+func (r *row) refuse(got map[string][]result, ways []string, cores int, lateLimit float64) {
 	for _, way := range ways {
 		n, why := 0, ""
 		for _, one := range got[way] {
-			if by := one.boundBy(cores); by != "" {
+			if by := one.boundBy(cores, lateLimit); by != "" {
 				n, why = n+1, by
 			}
 		}
 		if 2*n > len(got[way]) {
-			r.Verdict, r.Ratio, r.Note = generatorBound, nil, fmt.Sprintf("%s: %s at the limit", way, why)
+			r.Verdict, r.Ratio, r.Note = generatorBound, nil, fmt.Sprintf("%s: %s", way, why)
 			return
 		}
 	}
@@ -142,7 +142,7 @@ func throughput(got map[string][]result, cores int) row {
 	for _, one := range got[direct] {
 		r.Values[direct] = append(r.Values[direct], float64(one.Ops)/one.Seconds/1e3)
 	}
-	r.refuse(got, variants[1:], cores) // direct has no proxy that could be the limit
+	r.refuse(got, variants[1:], cores, lateLimit) // direct has no proxy that could be the limit
 	return r
 }
 
@@ -157,10 +157,11 @@ func decoded(got map[string][]result) row {
 func latency(got map[string][]result, cores int) (rows []row) {
 	for _, q := range []struct {
 		name string
+		late float64 // more late messages than slower ones would speak of the generator
 		of   func(result) float64
 	}{
-		{"p50", func(r result) float64 { return r.P50 }},
-		{"p99", func(r result) float64 { return r.P99 }},
+		{"p50", lateLimit, func(r result) float64 { return r.P50 }},
+		{"p99", 0.01, func(r result) float64 { return r.P99 }},
 	} {
 		r := compare("added latency "+q.name+", 500 conns × 8 msg/s", "µs", got,
 			func(r, base result) float64 { return (q.of(r) - q.of(base)) * 1e6 }, 1)
@@ -168,7 +169,7 @@ func latency(got map[string][]result, cores int) (rows []row) {
 		for _, one := range got[direct] {
 			r.Values[direct] = append(r.Values[direct], q.of(one)*1e6)
 		}
-		r.refuse(got, variants, cores)
+		r.refuse(got, variants, cores, q.late)
 		rows = append(rows, r)
 	}
 	return rows

@@ -32,7 +32,7 @@ func printTable(w io.Writer, doc *document, quick bool) error {
 	m := doc.Machine
 	fmt.Fprintf(&b, "wstap against nginx, %s, took %s\n", doc.Began.Format("2006-01-02 15:04:05 MST"), doc.Took)
 	fmt.Fprintf(&b, "%s, %d cores, Linux %s, %s, %s\n", m.CPU, m.Cores, m.Kernel, m.Go, m.Nginx)
-	fmt.Fprintf(&b, "load average %s before, %s after; others used %s of the machine meanwhile\n\n",
+	fmt.Fprintf(&b, "load average %s before, %s after; others used %s of the cores meanwhile\n\n",
 		doc.LoadBefore, doc.LoadAfter, othersShare(doc.Results, m.Cores))
 	if quick {
 		b.WriteString("a smoke run: these numbers mean nothing\n\n")
@@ -122,7 +122,8 @@ func writeCells(b *strings.Builder, cells [][]string) {
 	}
 }
 
-// othersShare is the CPU that neither we nor our proxies used.
+// othersShare is the CPU that neither we nor our proxies used, stolen time of a
+// virtual machine included.
 func othersShare(all results, cores int) string {
 	var shares []float64
 	for _, ways := range all {
