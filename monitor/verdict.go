@@ -1,8 +1,6 @@
 package monitor
 
 import (
-	"time"
-
 	"github.com/wstap/wstap/ws"
 )
 
@@ -189,9 +187,6 @@ const (
 	proxySide         // front leg alone: nginx, passing on the server's end or its own
 	proxySideB        // back leg alone: nginx, passing on the client's end or its own
 )
-
-// simultaneous is within what two legs of one end may differ by.
-const simultaneous = 100 * time.Millisecond
 
 func (j *judge) origin() origin {
 	f, b := j.front, j.back

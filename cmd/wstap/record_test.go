@@ -155,8 +155,9 @@ func recorded(t *testing.T, path string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var m mcap.Message
 	for {
-		_, _, m, err := it.Next(nil)
+		_, _, _, err := it.NextInto(&m)
 		if err == io.EOF {
 			return all
 		}
