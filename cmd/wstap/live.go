@@ -36,11 +36,11 @@ type live struct {
 	rec   *capture.Writer
 	redac *redact.Redactor
 
-	sources sync.WaitGroup // log sources
-	stopLog context.CancelFunc
-	feeding sync.WaitGroup
-	stopFed context.CancelFunc
-	ending  sync.Once
+	sources  sync.WaitGroup // log sources
+	stopLogs context.CancelFunc
+	feeding  sync.WaitGroup
+	stopFeed context.CancelFunc
+	ending   sync.Once
 }
 
 // liveOptions are the flags common to tap and demo.
@@ -142,12 +142,13 @@ func (l *live) start() error {
 	if d := l.opts.readTimeout; d > 0 {
 		l.feed.Emit(&monitor.Limit{Header: l.head(), Kind: monitor.Idle, Value: monitor.Millis(d), Source: "flag"})
 	}
-	var ctx context.Context
-	ctx, l.stopFed = context.WithCancel(context.Background())
-	l.feeding.Go(func() { l.feed.Run(ctx) })
-	ctx, l.stopLog = context.WithCancel(context.Background())
+	feedCtx, stopFeed := context.WithCancel(context.Background())
+	l.stopFeed = stopFeed
+	l.feeding.Go(func() { l.feed.Run(feedCtx) })
+	logCtx, stopLogs := context.WithCancel(context.Background())
+	l.stopLogs = stopLogs
 	for _, s := range l.logs {
-		l.sources.Go(func() { s.run(ctx) })
+		l.sources.Go(func() { s.run(logCtx) })
 	}
 	return nil
 }
@@ -233,12 +234,12 @@ func (l *live) Stop() {
 func (l *live) close() (err error) {
 	l.ending.Do(func() {
 		l.Stop()
-		if l.stopLog != nil {
-			l.stopLog()
+		if l.stopLogs != nil {
+			l.stopLogs()
 			l.sources.Wait()
 		}
-		if l.stopFed != nil {
-			l.stopFed()
+		if l.stopFeed != nil {
+			l.stopFeed()
 			l.feeding.Wait()
 		}
 		if l.rec != nil {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ type screen struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	tty  *os.File
+	mu   sync.Mutex // between writing to the emulator and reading its cells
 	emu  *vt.SafeEmulator
 	raw  lockedBuffer
 	done chan struct{}
@@ -54,7 +56,9 @@ func (s *screen) show() {
 			return
 		}
 		s.raw.Write(buf[:n])
+		s.mu.Lock()
 		s.emu.Write(buf[:n])
+		s.mu.Unlock()
 	}
 }
 
@@ -81,6 +85,8 @@ func (s *screen) keys(keys string) {
 
 // text is what the screen shows now.
 func (s *screen) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var b strings.Builder
 	for y := range s.emu.Height() {
 		for x := range s.emu.Width() {

@@ -35,7 +35,7 @@ var may = map[string][]string{
 	"tui":                {"ws", "logparse", "monitor", "internal/printable"},
 	"demo":               {},
 	"internal/nginxrun":  {},
-	"internal/bench":     {"ws", "observe", "monitor", "feed", "tap", "capture", "internal/redact", "logparse"},
+	"internal/bench":     {"ws", "observe", "monitor", "feed", "tap", "capture", "internal/redact", "logparse", "internal/nginxrun"},
 }
 
 // pure packages have no clock, no goroutine, no network.
