@@ -19,8 +19,9 @@ const (
 	// MaxQueue is the estimated size at which the queue refuses new conns.
 	// Events of conns already accepted still come in: a recorded conn is whole.
 	MaxQueue = 64 << 20
-	// applyAtOnce bounds how many events are applied under one hold of the
-	// lock, so that a reader never waits longer than a few milliseconds.
+	// applyAtOnce bounds the work done under one hold of the lock, in units of
+	// about a microsecond, so that a reader never waits longer than a few
+	// milliseconds.
 	applyAtOnce = 2048
 )
 
@@ -160,12 +161,35 @@ func (f *Feed) drain() {
 
 func (f *Feed) apply(batch []monitor.Event) {
 	for rest := batch; len(rest) > 0; {
-		n := min(len(rest), applyAtOnce)
+		n := someOf(rest)
 		settled := f.applySome(rest[:n])
 		f.write(rest[:n])
 		f.write(settled)
 		rest = rest[n:]
 	}
+}
+
+// someOf is how many events, at least one, make applyAtOnce of work.
+func someOf(events []monitor.Event) int {
+	work := 0
+	for i, ev := range events {
+		if work += workOf(ev); work > applyAtOnce && i > 0 {
+			return i
+		}
+	}
+	return len(events)
+}
+
+func workOf(ev monitor.Event) int {
+	switch ev := ev.(type) {
+	case *monitor.Samples:
+		return 1 + len(ev.Samples)/4
+	case *monitor.Frames:
+		return 1 + len(ev.Records)/64
+	case *monitor.Tick:
+		return applyAtOnce // verdicts settle
+	}
+	return 1
 }
 
 // applySome applies a few events and returns the verdicts that settled.

@@ -26,9 +26,15 @@ func (s *State) settle(all bool) {
 	}
 	s.busy = s.busyEnds()
 	keep := s.settling[:0]
+	work := settleAtOnce
 	for _, c := range s.settling {
 		final := all || s.complete(c) || s.now.Sub(c.EndAt()) >= settleAfter
+		if !all && work == 0 {
+			keep = append(keep, c) // the next tick's
+			continue
+		}
 		if final || c.Verdict.Cause == "" {
+			work--
 			s.judge(c)
 		}
 		if final {
@@ -40,6 +46,10 @@ func (s *State) settle(all bool) {
 	clear(s.settling[len(keep):])
 	s.settling = keep
 }
+
+// settleAtOnce bounds the verdicts of one tick: after a mass disconnect they
+// take some seconds rather than one long hold of the state.
+const settleAtOnce = 500
 
 // complete says that nothing more can be expected to change the verdict.
 func (s *State) complete(c *Conn) bool {
@@ -71,7 +81,18 @@ func (s *State) finish(c *Conn) {
 		s.settled = append(s.settled[:0], s.settled[n-1024:]...)
 	}
 	s.learnFrom(c)
+	if s.busyEnd(c) {
+		s.busyDone = append(s.busyDone, c.end())
+	}
 }
+
+// sideEnding is when nginx's side ended a conn of a role.
+type sideEnding struct {
+	role Role
+	at   Time
+}
+
+func (c *Conn) end() sideEnding { return sideEnding{c.Role, c.EndAt()} }
 
 // learnFrom feeds the learner with endings that nginx's side made.
 func (s *State) learnFrom(c *Conn) {
@@ -97,13 +118,18 @@ func endedByProxySide(c *Conn) bool {
 }
 
 // busyEnds is the times at which nginx's side ended busy conns, by role,
-// sorted: of the conns that have not settled yet.
+// sorted: of the conns that settle, and of those that did a moment ago.
 func (s *State) busyEnds() map[Role][]Time {
 	m := map[Role][]Time{}
 	for _, c := range s.settling {
 		if s.busyEnd(c) {
 			m[c.Role] = append(m[c.Role], c.EndAt())
 		}
+	}
+	const remembered = 30 * time.Second // a mass of thousands takes that long to settle
+	s.busyDone = slices.DeleteFunc(s.busyDone, func(e sideEnding) bool { return s.now.Sub(e.at) > remembered })
+	for _, e := range s.busyDone {
+		m[e.role] = append(m[e.role], e.at)
 	}
 	for _, ts := range m {
 		slices.Sort(ts)

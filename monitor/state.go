@@ -91,6 +91,7 @@ type State struct {
 	byNgx    map[ngxConn]*Conn
 	settling []*Conn
 	busy     map[Role][]Time // see busyEnds; of one call of settle
+	busyDone []sideEnding    // of conns that have settled, not older than half a minute
 	notices  []*LogRef
 	based    []baselineConn // of the partial Baselines of a snapshot
 	settled  []*Conn        // since the last Settled
