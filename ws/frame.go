@@ -70,14 +70,14 @@ type FrameDecoder struct {
 
 	headLen    uint8
 	controlLen uint8
-	head       [maxHeader]byte  // a header that came in pieces
-	control    [maxControl]byte // unmasked
+	head       [maxHeader]byte   // a header that came in pieces
+	control    *[maxControl]byte // unmasked; made with the first control frame, for many idle conns never see one
 }
 
 // Reset makes d ready for the first frame of a direction. deflate says whether the handshake negotiated
 // permessage-deflate, which gives RSV1 a meaning (RFC 7692 §6).
 func (d *FrameDecoder) Reset(dir Direction, deflate bool) {
-	*d = FrameDecoder{dir: dir, deflate: deflate}
+	*d = FrameDecoder{dir: dir, deflate: deflate, control: d.control}
 }
 
 // Next consumes bytes of p up to the end of the next frame and never more. If done, a frame is complete, n bytes of p
@@ -276,6 +276,9 @@ func (d *FrameDecoder) look(p []byte) {
 
 // keepControl appends to control what fits. The rest of a control frame that is too long is consumed to stay in step.
 func (d *FrameDecoder) keepControl(p []byte) {
+	if d.control == nil {
+		d.control = new([maxControl]byte)
+	}
 	room := d.control[d.controlLen:]
 	n := min(len(p), len(room))
 	unmask(room[:n], p[:n], d.key)
@@ -352,7 +355,12 @@ func (d *FrameDecoder) Violations() RuleSet { return d.broken }
 
 // Control returns the payload of the control frame just completed, unmasked, its first 125 bytes at most. It is empty
 // for a data frame, and valid until the next call of Next.
-func (d *FrameDecoder) Control() []byte { return d.control[:d.controlLen] }
+func (d *FrameDecoder) Control() []byte {
+	if d.control == nil {
+		return nil
+	}
+	return d.control[:d.controlLen]
+}
 
 // Close returns the code and the reason of the close frame just completed, or CloseNoStatus if its payload holds no
 // code (RFC 6455 §7.1.5). The reason is as it came, perhaps not UTF-8 and perhaps cut at 123 bytes; it is valid until
