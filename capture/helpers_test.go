@@ -138,7 +138,7 @@ func open(t testing.TB, paths ...string) *Reader {
 	return r
 }
 
-// all reads to the end, ticks left out.
+// all reads to the end.
 func all(t testing.TB, r *Reader) (evs []monitor.Event) {
 	t.Helper()
 	for {
@@ -149,9 +149,7 @@ func all(t testing.TB, r *Reader) (evs []monitor.Event) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, tick := ev.(*monitor.Tick); !tick {
-			evs = append(evs, ev)
-		}
+		evs = append(evs, ev)
 	}
 }
 

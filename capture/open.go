@@ -283,7 +283,7 @@ func (p *part) absorbChannel(c *cursor) error {
 	return nil
 }
 
-// keyChannel is the number of the keyframes' channel.
+// isKeyframe says that a channel, by its number in this file, is the keyframes'.
 func (p *part) isKeyframe(channel uint16) bool { return p.kinds[channel] == kindKeyframe }
 
 func (p *part) hurt(offset int64, format string, args ...any) {

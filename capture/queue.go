@@ -100,7 +100,7 @@ func (q *queue) add(ev monitor.Event) {
 		return
 	}
 	q.events = append(q.events, ev)
-	q.size += sizeOf(ev)
+	q.size += int64(monitor.SizeOf(ev))
 }
 
 // wanted leaves out what belongs to refused conns; nil if that is all of ev.
@@ -228,24 +228,4 @@ func (q *queue) take(spare []monitor.Event) []monitor.Event {
 	out := q.events
 	q.events, q.size = spare[:0], 0
 	return out
-}
-
-// sizeOf estimates the memory of an event.
-func sizeOf(ev monitor.Event) int64 {
-	const least = 200
-	switch ev := ev.(type) {
-	case *monitor.Samples:
-		return least + 700*int64(len(ev.Samples))
-	case *monitor.Frames:
-		return least + 16*int64(len(ev.Records))
-	case *monitor.Request:
-		return least + 400 + int64(len(ev.HeadText))
-	case *monitor.Response:
-		return least + 400 + int64(len(ev.HeadText))
-	case *monitor.LogLine:
-		return least + 300 + int64(len(ev.Entry.Raw))
-	case *monitor.Closed:
-		return least + 1000
-	}
-	return least
 }

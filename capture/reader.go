@@ -2,7 +2,6 @@ package capture
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,8 +29,6 @@ type place struct {
 	lead   []monitor.Event
 	batch  []byte // of the message at hand
 	offset int64  // of the chunk loaded
-	ticks  ticker
-	held   monitor.Event // comes after the ticks before it
 }
 
 // Info describes what was opened. Events counts lifecycle events, log lines and
@@ -140,54 +137,29 @@ func (r *Reader) Skipped() uint64 {
 	return n
 }
 
-// Next returns the next event in order; io.EOF at the end. Ticks are made on
-// the way. Damaged places are left out and listed in Info.
+// Next returns the next recorded event in order; io.EOF at the end. Ticks are
+// not recorded: who applies the events makes them, until Info.To. Damaged
+// places are left out and listed in Info.
 func (r *Reader) Next() (monitor.Event, error) {
-	for {
-		if t := r.ticks.next(); t != nil {
-			return t, nil
-		}
-		if ev := r.held; ev != nil {
-			r.held = nil
-			return ev, nil
-		}
-		ev, at, err := r.read()
-		if err != nil {
-			return nil, err
-		}
-		r.ticks.until(at)
-		if ev != pause {
-			r.held = ev
-		}
-	}
-}
-
-// pause stands for a mark: time passes and nothing comes.
-var pause monitor.Event = &monitor.Tick{}
-
-// read returns the next recorded event, or pause, and the time it tells.
-func (r *Reader) read() (monitor.Event, monitor.Time, error) {
 	for r.err == nil {
-		if len(r.lead) > 0 {
+		switch {
+		case len(r.lead) > 0:
 			ev := r.lead[0]
 			r.lead = r.lead[1:]
-			return ev, ev.Head().At, nil
-		}
-		if len(r.batch) > 0 {
+			return ev, nil
+		case len(r.batch) > 0:
 			if ev := r.nextBatch(); ev != nil {
-				return ev, ev.Head().At, nil
+				return ev, nil
 			}
-			continue
-		}
-		if len(r.rest.b) > 0 {
-			if ev, at := r.nextInChunk(); ev != nil {
-				return ev, at, nil
+		case len(r.rest.b) > 0:
+			if ev := r.nextInChunk(); ev != nil {
+				return ev, nil
 			}
-			continue
+		default:
+			r.advance()
 		}
-		r.advance()
 	}
-	return nil, 0, r.err
+	return nil, r.err
 }
 
 // advance loads the next chunk, or goes on to the next file, or to the end.
@@ -242,7 +214,7 @@ func (r *Reader) enter(p *part) {
 	}
 }
 
-func (r *Reader) nextInChunk() (monitor.Event, monitor.Time) {
+func (r *Reader) nextInChunk() monitor.Event {
 	p := r.parts[r.part]
 	m, ok, err := p.nextMessage(&r.rest)
 	if err != nil {
@@ -250,25 +222,18 @@ func (r *Reader) nextInChunk() (monitor.Event, monitor.Time) {
 	}
 	if !ok {
 		r.rest = cursor{}
-		return nil, 0
+		return nil
 	}
 	switch m.kind {
 	case kindEvents:
-		if ev := r.event(m.data); ev != nil {
-			return ev, ev.Head().At
-		}
+		return r.event(m.data)
 	case kindFrames, kindSamples:
 		r.batch = m.data
-	case kindMark:
-		var k mark
-		if json.Unmarshal(m.data, &k) == nil && k.V == 1 {
-			return pause, k.At
-		}
-	case kindKeyframe:
+	case kindMark, kindKeyframe:
 	default:
 		r.unread++
 	}
-	return nil, 0
+	return nil
 }
 
 // event decodes one; what this build does not know is counted.

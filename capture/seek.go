@@ -21,7 +21,7 @@ func (r *Reader) Seek(t monitor.Time) ([]monitor.Event, error) {
 				continue
 			}
 			if evs, after, ok := r.keyframe(p, j); ok {
-				r.goTo(place{part: i, chunk: after, opened: true, ticks: ticker{last: p.chunks[j].from}})
+				r.goTo(place{part: i, chunk: after, opened: true})
 				return evs, r.err
 			}
 		}

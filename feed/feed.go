@@ -16,12 +16,13 @@ const (
 	Every = 50 * time.Millisecond
 	// TickEvery is the time between tick events.
 	TickEvery = 250 * time.Millisecond
-	// MaxQueue is the estimated size at which the queue refuses new conns.
-	// Events of conns already accepted still come in: a recorded conn is whole.
+	// MaxQueue is the estimated size from which on the queue does without what
+	// can be done without: see Emit.
 	MaxQueue = 64 << 20
 	// applyAtOnce bounds the work done under one hold of the lock, in units of
-	// about a microsecond, so that a reader never waits longer than a few
-	// milliseconds.
+	// about a microsecond, so that a reader waits for a few milliseconds. One
+	// event is never split: a tick on which thousands of verdicts settle, or a
+	// restored snapshot of 100,000 conns, takes longer.
 	applyAtOnce = 2048
 )
 
@@ -36,12 +37,12 @@ type Feed struct {
 	now     func() monitor.Time
 	collect []func(monitor.Time) // unchanging after Run began
 
-	mu    sync.Mutex // guards the queue
-	queue []monitor.Event
-	size  int
-	full  uint64 // conns refused since the last batch
+	mu      sync.Mutex // guards the queue
+	queue   []monitor.Event
+	size    int
+	dropped dropped // since the last batch
 
-	stateMu sync.Mutex // guards what follows, held at most 5 ms
+	stateMu sync.Mutex // guards what follows, held for applyAtOnce of work or one event
 	state   *monitor.State
 	changes uint64
 
@@ -60,42 +61,6 @@ func (f *Feed) Collect(fn func(monitor.Time)) { f.collect = append(f.collect, fn
 
 // AddWriter adds a writer. Before Run only.
 func (f *Feed) AddWriter(w Writer) { f.writers = append(f.writers, w) }
-
-// Emit queues an event; it never blocks. False means that the queue is full
-// and the event, an Opened, was refused; all others are always taken, for they
-// are bounded by the conns accepted.
-func (f *Feed) Emit(ev monitor.Event) bool {
-	n := sizeOf(ev)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, opened := ev.(*monitor.Opened); opened && f.size > MaxQueue {
-		f.full++
-		return false
-	}
-	f.queue = append(f.queue, ev)
-	f.size += n
-	return true
-}
-
-// sizeOf estimates the memory of a queued event.
-func sizeOf(ev monitor.Event) int {
-	const least = 200
-	switch ev := ev.(type) {
-	case *monitor.Samples:
-		return least + 700*len(ev.Samples)
-	case *monitor.Frames:
-		return least + 16*len(ev.Records)
-	case *monitor.Request:
-		return least + len(ev.HeadText) + 400
-	case *monitor.Response:
-		return least + len(ev.HeadText) + 400
-	case *monitor.LogLine:
-		return least + len(ev.Entry.Raw) + 300
-	case *monitor.Closed:
-		return least + 1000
-	}
-	return least
-}
 
 // Read calls fn with the state. fn must not keep it, nor take longer than a few
 // milliseconds: nothing is applied meanwhile.
@@ -148,12 +113,10 @@ func (f *Feed) gather(withTick bool) {
 
 func (f *Feed) drain() {
 	f.mu.Lock()
-	batch, full := f.queue, f.full
-	f.queue, f.size, f.full = f.spare[:0], 0, 0
+	batch, lost := f.queue, f.dropped
+	f.queue, f.size, f.dropped = f.spare[:0], 0, dropped{}
 	f.mu.Unlock()
-	if full > 0 {
-		batch = append(batch, &monitor.Dropped{Header: monitor.Header{At: f.now()}, What: "conns", N: full})
-	}
+	batch = lost.appendTo(batch, f.now())
 	f.apply(batch)
 	clear(batch)
 	f.spare = batch

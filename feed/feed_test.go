@@ -107,45 +107,19 @@ func TestBatchesTicksAndVerdicts(t *testing.T) {
 	})
 }
 
-// TestFullQueue: new conns are refused and counted, those accepted stay whole.
-func TestFullQueue(t *testing.T) {
-	f := New(now, monitor.Bounds{})
-	big := make([]monitor.FrameRecord, 1<<20)
-	for range MaxQueue/(16<<20) + 1 {
-		if !f.Emit(&monitor.Frames{Header: head(1, 1), Records: big}) {
-			t.Fatal("frames of an accepted conn refused")
-		}
-	}
-	if f.Emit(&monitor.Opened{Header: head(1, 2)}) {
-		t.Error("a new conn is accepted by a full queue")
-	}
-	if !f.Emit(&monitor.Closed{Header: head(1, 1)}) {
-		t.Error("an accepted conn is cut off")
-	}
-	rec := &recorder{}
-	f.AddWriter(rec)
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	f.Run(ctx)
-	f.Read(func(s *monitor.State) {
-		if n := s.Totals.Dropped["conns"]; n != 1 {
-			t.Errorf("%d conns counted as dropped, want 1", n)
-		}
-	})
-	if !f.Emit(&monitor.Opened{Header: head(1, 3)}) {
-		t.Error("room again, and refused")
-	}
-}
-
 // tape is a recording in memory; keyframes are absent, so a seek begins anew.
 type tape struct {
 	evs   []monitor.Event
 	i     int
 	fail  error
 	seeks int
+	pause func() // called by Next
 }
 
 func (t *tape) Next() (monitor.Event, error) {
+	if t.pause != nil {
+		t.pause()
+	}
 	if t.i == len(t.evs) {
 		if t.fail != nil {
 			return nil, t.fail
@@ -178,7 +152,7 @@ func conns(from monitor.Time, n int) *tape {
 
 func TestLoad(t *testing.T) {
 	from := monitor.Time(1e18)
-	s, err := Load(conns(from, 10), monitor.Bounds{})
+	s, err := Load(conns(from, 10), from.Add(time.Minute), monitor.Bounds{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +163,7 @@ func TestLoad(t *testing.T) {
 	}
 	broken := conns(from, 10)
 	broken.fail = errors.New("flipped byte")
-	s, err = Load(broken, monitor.Bounds{})
+	s, err = Load(broken, from.Add(time.Minute), monitor.Bounds{})
 	if !errors.Is(err, broken.fail) || s.Totals.Closed != 10 {
 		t.Errorf("a broken recording: %v, %d closed; want its good part", err, s.Totals.Closed)
 	}
@@ -242,5 +216,68 @@ func TestPlayer(t *testing.T) {
 		check("back to the start", 1)
 		cancel()
 		<-done
+	})
+}
+
+// TestPlayerStopsWhereItCannotRead: what is not known is not played.
+func TestPlayerStopsWhereItCannotRead(t *testing.T) {
+	from := monitor.Time(1e18)
+	tp := conns(from, 3)
+	tp.fail = errors.New("newer version")
+	last := tp.evs[len(tp.evs)-1].Head().At
+	check := func(when string, p *Player) {
+		t.Helper()
+		pos := p.Position()
+		if !pos.Ended || !errors.Is(pos.Err, tp.fail) || pos.At != last {
+			t.Errorf("%s: at %v, ended %v, error %v; want the last event's %v", when, pos.At.Sub(from), pos.Ended, pos.Err, last.Sub(from))
+		}
+		p.Read(func(s *monitor.State) {
+			if s.Now() != last {
+				t.Errorf("%s: the state's time is %v", when, s.Now().Sub(from))
+			}
+		})
+	}
+	p := NewPlayer(tp, from, from.Add(time.Hour), math.Inf(1), monitor.Bounds{})
+	p.step(t.Context(), time.Second)
+	check("played", p)
+	p.Seek(from.Add(30 * time.Minute))
+	p.step(t.Context(), time.Second)
+	check("sought beyond", p)
+	p.Seek(from)
+	p.Pause(true)
+	p.step(t.Context(), time.Second)
+	if pos := p.Position(); pos.Err != nil || pos.Ended || pos.At != from {
+		t.Errorf("back in the good part: %+v", pos)
+	}
+}
+
+// TestReadersDoNotWaitForTheSource: neither playing nor a seek through minutes
+// of events may hold the screen.
+func TestReadersDoNotWaitForTheSource(t *testing.T) {
+	from := monitor.Time(1e18)
+	tp := conns(from, 100)
+	p := NewPlayer(tp, from, from.Add(100*time.Second), math.Inf(1), monitor.Bounds{})
+	step := func() {
+		stuck, read := make(chan struct{}), make(chan struct{})
+		var once sync.Once
+		tp.pause = func() { once.Do(func() { close(stuck); <-read }) }
+		var reader sync.WaitGroup
+		reader.Go(func() {
+			<-stuck
+			p.Read(func(*monitor.State) {})
+			p.Position()
+			close(read)
+		})
+		p.step(t.Context(), time.Second)
+		reader.Wait()
+	}
+	step()
+	p.Seek(from.Add(50 * time.Second))
+	p.Pause(true)
+	step()
+	p.Read(func(s *monitor.State) {
+		if s.Totals.Conns != 51 {
+			t.Errorf("%d conns after the seek, want 51", s.Totals.Conns)
+		}
 	})
 }

@@ -19,54 +19,31 @@ type Recorded interface {
 	Seek(t monitor.Time) ([]monitor.Event, error)
 }
 
-// applier applies recorded events to a state and makes the ticks that a
-// recording leaves out, one each TickEvery of event time.
-type applier struct {
-	state *monitor.State
-	last  monitor.Time // of the last tick
-}
-
-func (a *applier) apply(ev monitor.Event) {
-	if at := ev.Head().At; at > a.state.Now() {
-		a.tickTo(at)
-	}
-	a.state.Apply(ev)
-}
-
-// tickTo makes the ticks due until at; over a long silence only the last few,
-// for nothing can happen in between.
-func (a *applier) tickTo(at monitor.Time) {
-	if a.last.IsZero() {
-		a.last = at
-	}
-	const few = 20
-	if silent := at.Sub(a.last); silent > few*TickEvery {
-		a.last = at.Add(-few * TickEvery)
-	}
-	for at.Sub(a.last) >= TickEvery {
-		a.last = a.last.Add(TickEvery)
-		a.state.Apply(&monitor.Tick{Header: monitor.Header{At: a.last}})
-	}
-}
-
-// Load applies a whole recording and settles it. An error other than io.EOF
-// comes with the state of all that was read before it.
+// Load applies a whole recording, lets the time pass until to, its end, and
+// settles it. An error other than io.EOF comes with the state of all that was
+// read before it.
 func Load(src interface {
 	Next() (monitor.Event, error)
-}, b monitor.Bounds) (*monitor.State, error) {
-	a := applier{state: monitor.NewState(b)}
+}, to monitor.Time, b monitor.Bounds) (*monitor.State, error) {
+	a := newApplier(b)
 	for {
 		ev, err := src.Next()
 		if err != nil {
-			a.state.Finish()
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
-			return a.state, err
+			return a.state, a.end(err, to)
 		}
 		a.apply(ev)
 		a.state.Settled() // nobody else reads them
 	}
+}
+
+// end settles a state that err ends; only io.EOF is the end of the recording.
+func (a *applier) end(err error, to monitor.Time) error {
+	if errors.Is(err, io.EOF) {
+		a.tickTo(to)
+		err = nil
+	}
+	a.state.Finish()
+	return err
 }
 
 // Player plays a recording into a State at its own speed. Run drives it; all
@@ -76,10 +53,13 @@ type Player struct {
 	bounds   monitor.Bounds
 	from, to monitor.Time
 
-	mu     sync.Mutex // guards what follows, held at most 5 ms
+	next    monitor.Event   // read ahead; this and the following belong to Run
+	readErr error           // of src: io.EOF, or why there is no more
+	batch   []monitor.Event // to be applied
+
+	mu     sync.Mutex // guards what follows, never held while src is read
 	a      applier
 	at     monitor.Time // position
-	next   monitor.Event
 	speed  float64
 	paused bool
 	ended  bool
@@ -90,7 +70,7 @@ type Player struct {
 // NewPlayer plays src, which lasts from from to to, at a speed: 1 is its own,
 // +Inf as fast as possible.
 func NewPlayer(src Recorded, from, to monitor.Time, speed float64, b monitor.Bounds) *Player {
-	return &Player{src: src, bounds: b, from: from, to: to, at: from, speed: speed, a: applier{state: monitor.NewState(b)}}
+	return &Player{src: src, bounds: b, from: from, to: to, at: from, speed: speed, a: newApplier(b)}
 }
 
 // Position is where a player stands.
@@ -159,90 +139,126 @@ func (p *Player) Run(ctx context.Context) {
 
 // step plays d of wall time.
 func (p *Player) step(ctx context.Context, d time.Duration) {
-	p.mu.Lock()
-	if p.seek != nil {
-		p.jump(*p.seek)
-		p.seek = nil
+	if t := p.takeSeek(); t != nil {
+		p.jump(ctx, *t)
 	}
-	if p.paused || p.ended {
-		p.mu.Unlock()
-		return
+	if target, plays := p.target(d); plays {
+		p.advance(ctx, target)
 	}
-	target := p.to
-	if !math.IsInf(p.speed, 1) {
-		target = min(p.at.Add(time.Duration(float64(d)*p.speed)), p.to)
-	}
-	p.mu.Unlock()
-	p.advance(ctx, target)
 }
 
-// jump rebuilds the state at the keyframe before t; advance does the rest.
-func (p *Player) jump(t monitor.Time) {
-	events, err := p.src.Seek(t)
+func (p *Player) takeSeek() *monitor.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.seek
+	p.seek = nil
+	return t
+}
+
+// target is where d of wall time leads to.
+func (p *Player) target(d time.Duration) (at monitor.Time, plays bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if math.IsInf(p.speed, 1) {
+		return p.to, !p.paused && !p.ended
+	}
+	return min(p.at.Add(time.Duration(float64(d)*p.speed)), p.to), !p.paused && !p.ended
+}
+
+// jump goes to t. The state there takes minutes of events; readers see the old
+// one until it is complete.
+func (p *Player) jump(ctx context.Context, t monitor.Time) {
+	a, err := p.rebuild(ctx, t)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err, p.ended = nil, false
 	if err != nil {
-		p.err, p.ended = err, true
+		p.fail(err)
 		return
 	}
-	p.a = applier{state: monitor.NewState(p.bounds)}
-	for _, ev := range events {
-		p.a.apply(ev)
-	}
-	p.next, p.ended, p.err = nil, false, nil
-	for p.nextUntil(t) {
-		p.a.apply(p.next)
-		p.next = nil
-	}
+	p.a = a
 	p.arrive(t)
+}
+
+// rebuild makes the state of t from the keyframe before it. An error is the
+// keyframe's; what is wrong after it, arrive finds.
+func (p *Player) rebuild(ctx context.Context, t monitor.Time) (applier, error) {
+	a := newApplier(p.bounds)
+	events, err := p.src.Seek(t)
+	p.next, p.readErr = nil, err
+	if err != nil {
+		return a, err
+	}
+	a.restore(events)
+	for ctx.Err() == nil && p.nextUntil(t) {
+		a.apply(p.next)
+		p.next = nil
+		a.state.Settled()
+	}
+	return a, nil
 }
 
 // advance applies what lies before target, a few events at a time so that the
 // lock is never held for long.
 func (p *Player) advance(ctx context.Context, target monitor.Time) {
-	for ctx.Err() == nil {
-		p.mu.Lock()
-		n := 0
-		for n < applyAtOnce && p.nextUntil(target) {
-			p.a.apply(p.next)
+	for again := true; again && ctx.Err() == nil; {
+		clear(p.batch)
+		p.batch = p.batch[:0]
+		for len(p.batch) < applyAtOnce && p.nextUntil(target) {
+			p.batch = append(p.batch, p.next)
 			p.next = nil
-			n++
 		}
-		again := n == applyAtOnce && p.seek == nil && !p.paused
-		if again {
-			p.at = max(p.at, p.a.state.Now())
-		} else if p.seek == nil && !p.paused {
-			p.arrive(target)
-		}
-		p.a.state.Settled()
-		p.mu.Unlock()
-		if !again {
-			return
-		}
+		again = p.applyBatch(target)
 	}
 }
 
-// arrive makes it target o'clock.
+// applyBatch applies what was read; true means that there is more to come
+// before target.
+func (p *Player) applyBatch(target monitor.Time) (again bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, ev := range p.batch {
+		p.a.apply(ev)
+	}
+	full, stopped := len(p.batch) == applyAtOnce, p.seek != nil || p.paused
+	if full || stopped {
+		p.at = max(p.at, p.a.state.Now())
+	} else {
+		p.arrive(target)
+	}
+	p.a.state.Settled()
+	return full && !stopped
+}
+
+// arrive makes it target o'clock, unless the recording cannot be read so far.
 func (p *Player) arrive(target monitor.Time) {
+	if p.readErr != nil && !errors.Is(p.readErr, io.EOF) {
+		p.fail(p.readErr)
+		return
+	}
 	p.at = target
 	p.a.tickTo(target)
-	p.a.state.Apply(&monitor.Tick{Header: monitor.Header{At: target}})
+	p.a.tick(target)
 	if p.at >= p.to && p.next == nil {
 		p.ended = true
 		p.a.state.Finish()
 	}
 }
 
+// fail ends the playing at the last moment that is known: nothing is known of
+// the time after it.
+func (p *Player) fail(err error) {
+	p.err, p.ended = err, true
+	if now := p.a.state.Now(); !now.IsZero() {
+		p.at = now
+	}
+	p.a.state.Finish()
+}
+
 // nextUntil reads ahead by one event and says whether it is due.
 func (p *Player) nextUntil(target monitor.Time) bool {
-	if p.next == nil && p.err == nil {
-		ev, err := p.src.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return false
-		case err != nil:
-			p.err, p.ended = err, true
-			return false
-		}
-		p.next = ev
+	if p.next == nil && p.readErr == nil {
+		p.next, p.readErr = p.src.Next()
 	}
 	return p.next != nil && (p.next.Head().At <= target || target >= p.to)
 }

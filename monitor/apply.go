@@ -1,6 +1,10 @@
 package monitor
 
 import (
+	"slices"
+	"strings"
+	"time"
+
 	"github.com/wstap/wstap/logparse"
 	"github.com/wstap/wstap/ws"
 )
@@ -8,14 +12,8 @@ import (
 // Apply absorbs one event. It never fails: what makes no sense is counted.
 // The event may be kept; it must not be changed afterwards.
 func (s *State) Apply(ev Event) {
-	h := ev.Head()
 	s.Totals.Events++
-	if h.At > s.now {
-		s.now = h.At
-	}
-	if s.started.IsZero() || (!h.At.IsZero() && h.At < s.started) {
-		s.started = h.At
-	}
+	s.pass(ev)
 	switch ev := ev.(type) {
 	case *Samples:
 		s.applySamples(ev)
@@ -34,9 +32,10 @@ func (s *State) Apply(ev Event) {
 	case *Health:
 		s.applyHealth(ev)
 	case *Dropped:
-		s.Totals.Dropped[ev.What] += ev.N
+		bump(s.Totals.Dropped, ev.What, ev.N)
 	case *ClockStep:
 		s.Totals.ClockSteps++
+		s.step += ev.Step.Std()
 	case *Limit:
 		s.applyLimit(ev)
 	case *Opened:
@@ -55,9 +54,36 @@ func (s *State) Finish() {
 	s.settle(true)
 }
 
+// ahead is how far an event may be before the newest tick and still move the
+// time: one source with a wrong clock must not end everybody's countdown.
+const ahead = 5 * time.Second
+
+// pass lets time pass.
+func (s *State) pass(ev Event) {
+	at := ev.Head().At
+	_, tick := ev.(*Tick)
+	if at > s.now && (tick || s.now.IsZero() || at.Sub(s.now) <= ahead) {
+		s.now = at
+	}
+	if s.started.IsZero() || (!at.IsZero() && at < s.started) {
+		s.started = at
+	}
+}
+
+// mapMost bounds the maps whose keys come from outside.
+const mapMost = 1024
+
+// bump counts under a key; what does not fit counts as "other".
+func bump(m map[string]uint64, key string, n uint64) {
+	if _, have := m[key]; !have && len(m) >= mapMost {
+		key = "other"
+	}
+	m[key] += n
+}
+
 func addAll(to, from map[string]uint64) {
 	for k, n := range from {
-		to[k] += n
+		bump(to, k, n)
 	}
 }
 
@@ -68,13 +94,39 @@ func (s *State) applyHello(ev *Hello) {
 			break
 		}
 	}
+	if len(s.Hellos) >= hellosMost {
+		s.Totals.Oddities++
+		return
+	}
 	s.Hellos = append(s.Hellos, ev)
-	for _, t := range ev.Taps {
+	for _, t := range ev.Taps[:min(len(ev.Taps), hellosMost)] {
 		s.roles[roleKey{ev.Tap, t.Name}] = t.Role
 	}
-	s.Stand = nil
+	s.Notes = nil
 	for _, h := range s.Hellos {
-		s.Stand = append(s.Stand, h.Notes...)
+		s.Notes = append(s.Notes, h.Notes[:min(len(h.Notes), hellosMost)]...)
+	}
+	s.backfill(ev.Tap)
+}
+
+// hellosMost bounds the relays seen at a time, and the taps of each.
+const hellosMost = 256
+
+// backfill gives conns that came before their hello their side of nginx, and
+// their place among the keys as soon as there are two sides to link.
+func (s *State) backfill(tap Instance) {
+	both := s.HasRole(Front) && s.HasRole(Back)
+	for _, c := range s.list {
+		if c == nil {
+			continue
+		}
+		if c.Role == "" && c.ID.Tap == tap {
+			c.Role = s.roles[roleKey{tap, c.Tap}]
+		}
+		if both && c.Request != nil && c.Link == nil {
+			s.dropKey(c)
+			s.addKey(c)
+		}
 	}
 }
 
@@ -96,7 +148,7 @@ func (s *State) applyOpened(ev *Opened) {
 		return
 	}
 	s.Totals.Conns++
-	if s.Len() >= s.Bounds.Conns {
+	if s.Len() >= s.Bounds.Conns && !s.evictOldest() {
 		s.Totals.Dropped["conns"]++
 		return
 	}
@@ -123,7 +175,9 @@ func (s *State) applyConn(ev Event) {
 		s.Totals.Unknown++
 		return
 	}
-	s.enter(c, ev.Type())
+	if !s.enter(c, ev) {
+		return
+	}
 	switch ev := ev.(type) {
 	case *Request:
 		s.applyRequest(c, ev)
@@ -152,19 +206,47 @@ func (s *State) applyConn(ev Event) {
 
 func (s *State) applyRequest(c *Conn, ev *Request) {
 	r := *ev
-	if len(r.HeadText) > HeadKept {
-		r.HeadText, r.HeadCut = r.HeadText[:HeadKept], true
+	whole := len(r.HeadText) <= HeadKept
+	r.HeadText, r.HeadCut = kept(r.HeadText, r.HeadCut)
+	for _, t := range []*string{&r.Target, &r.Host, &r.Origin, &r.Key, &r.NgxConn, &r.Method, &r.Proto, &r.WSVersion} {
+		*t, _ = kept(*t, false)
+		if !whole { // it may be a part of the head, and would keep all of it
+			*t = strings.Clone(*t)
+		}
+	}
+	for _, l := range []*[]string{&r.Subprotocols, &r.Extensions, &r.Upgrade, &r.Connection, &r.Forwarded} {
+		*l = keptAll(*l)
 	}
 	c.Request = &r
 	s.addKey(c)
 	s.addNgx(c)
 }
 
+// kept is the part of a text that State keeps, in memory of its own.
+func kept(t string, cut bool) (string, bool) {
+	if len(t) <= HeadKept {
+		return t, cut
+	}
+	return strings.Clone(t[:HeadKept]), true
+}
+
+// keptAll keeps as much of a list.
+func keptAll(l []string) []string {
+	n := 0
+	for i, t := range l {
+		if n += len(t) + 16; n > HeadKept {
+			return slices.Clone(l[:i])
+		}
+	}
+	return l
+}
+
 func (s *State) applyResponse(c *Conn, ev *Response) {
 	r := *ev
-	if len(r.HeadText) > HeadKept {
-		r.HeadText, r.HeadCut = r.HeadText[:HeadKept], true
-	}
+	r.HeadText, r.HeadCut = kept(r.HeadText, r.HeadCut)
+	r.Reason, _ = kept(r.Reason, false)
+	r.Extensions, _ = kept(r.Extensions, false)
+	r.Upgrade, r.Connection = keptAll(r.Upgrade), keptAll(r.Connection)
 	c.Answer = &r
 	if ev.Status == 101 {
 		c.Upgraded = ev.At
@@ -191,37 +273,46 @@ func (s *State) applyEnd(c *Conn, ev *SideEnded) {
 }
 
 func (s *State) applyViolation(c *Conn, ev *Violation) {
-	s.Totals.ViolationsByRule[ev.Rule] += ev.Count
+	bump(s.Totals.ViolationsByRule, ev.Rule, ev.Count)
 	c.Sample.AddViolation(ev.Rule, ev.Dir, ev.Count)
 }
 
 func (s *State) applyClosed(c *Conn, ev *Closed) {
-	if !c.Ended.IsZero() {
-		return
-	}
-	c.Ended, c.Last = ev.At, ev.Last
+	c.Ended, c.Last = ev.At, lastOf(ev.Last)
 	c.ByTap = ev.ByTap && len(c.Ends) == 0
 	s.countViolations(c, ev)
 	s.replaceSample(c, &ev.Sample)
 	s.Totals.Collapsed += ev.Sample.Collapsed
 	s.Totals.Open--
 	s.Totals.Closed++
-	if c.Dial == nil && c.Answer == nil && !c.Opaque {
+	if c.Dial == nil && c.Answer == nil && c.decoded() {
 		s.Totals.Failed++
 	}
 	s.beginSettling(c)
-	s.closed = append(s.closed, c)
-	s.evictClosed()
+	if c.Settled {
+		s.retire(c)
+	}
+}
+
+// lastOf is the newest records, in memory of their own if there were more.
+func lastOf(rs []FrameRecord) []FrameRecord {
+	if n := len(rs); n > LastFrames {
+		return slices.Clone(rs[n-LastFrames:])
+	}
+	return rs
 }
 
 // countViolations adds what the last sample knows beyond the first of each
 // rule and direction, which came as events.
 func (s *State) countViolations(c *Conn, ev *Closed) {
-	for _, v := range ev.Sample.Violations {
-		s.Totals.ViolationsByRule[v.Rule] += v.Count
-	}
+	known := map[string]uint64{}
 	for _, v := range c.Sample.Violations {
-		s.Totals.ViolationsByRule[v.Rule] -= v.Count
+		known[v.Rule] += v.Count
+	}
+	for _, v := range ev.Sample.Violations {
+		more := v.Count - min(v.Count, known[v.Rule])
+		known[v.Rule] -= v.Count - more
+		bump(s.Totals.ViolationsByRule, v.Rule, more)
 	}
 }
 
@@ -262,10 +353,9 @@ func (s *State) applyFrames(ev *Frames) {
 		t := &c.Sample.Dir[r.Direction()]
 		t.LastByte = max(t.LastByte, r.At)
 	}
-	c.Last = append(c.Last, ev.Records...)
-	if n := len(c.Last); n > LastFrames {
-		c.Last = append(c.Last[:0], c.Last[n-LastFrames:]...)
-	}
+	fresh := ev.Records[max(len(ev.Records)-LastFrames, 0):]
+	old := c.Last[max(len(c.Last)+len(fresh)-LastFrames, 0):]
+	c.Last = append(append(make([]FrameRecord, 0, len(old)+len(fresh)), old...), fresh...)
 }
 
 func (s *State) applyLogSummary(ev *LogSummary) {
@@ -275,7 +365,7 @@ func (s *State) applyLogSummary(ev *LogSummary) {
 		s.Totals.LogLines += n
 		s.Totals.LogSummed += n
 		if k == string(logparse.KindUnparsed) {
-			s.Totals.LogBad += n
+			s.Totals.LogUnparsed += n
 		} else {
 			s.Totals.LogParsed += n
 		}
@@ -286,12 +376,12 @@ func (s *State) applyLog(ev *LogLine) {
 	s.Totals.LogLines++
 	if ev.Entry.Parsed() {
 		s.Totals.LogParsed++
-		s.Totals.LogLevels[ev.Entry.Level.String()]++
+		bump(s.Totals.LogLevels, ev.Entry.Level.String(), 1)
 		s.lowerLevel(ev)
 	} else {
-		s.Totals.LogBad++
+		s.Totals.LogUnparsed++
 	}
-	s.Totals.LogKinds[string(ev.Entry.Kind)]++
+	bump(s.Totals.LogKinds, string(ev.Entry.Kind), 1)
 	s.logN++
 	ref := &LogRef{LogLine: *ev, N: s.logN}
 	if len(s.logs) >= s.Bounds.Logs {
@@ -304,7 +394,11 @@ func (s *State) applyLog(ev *LogLine) {
 	s.beginJoin(ref)
 }
 
+// lowerLevel remembers how low a source's entries go. A forged one proves nothing.
 func (s *State) lowerLevel(ev *LogLine) {
+	if ev.Entry.Flags.Has(logparse.FlagForged) || (len(s.lowest) >= mapMost && s.lowest[ev.Source] == 0) {
+		return
+	}
 	if was, ok := s.lowest[ev.Source]; !ok || was == logparse.LevelUnknown || ev.Entry.Level < was {
 		s.lowest[ev.Source] = ev.Entry.Level
 	}

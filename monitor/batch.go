@@ -127,6 +127,12 @@ func makeColumns() (cols []column) {
 			func(s *Sample, _ Time, v uint64) { s.Gaps[i] = uint32(v) },
 		})
 	}
+	for d := range 2 {
+		cols = append(cols, column{
+			func(s *Sample, _ Time) uint64 { return uint64(s.Dir[d].BlockedAtEnd) },
+			func(s *Sample, _ Time, v uint64) { s.Dir[d].BlockedAtEnd = Millis(v) },
+		})
+	}
 	return cols
 }
 

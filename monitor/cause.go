@@ -32,7 +32,7 @@ var causes = []struct {
 }{
 	{CauseTapShutdown, "wstap stopped", "wstap itself was stopped and ended what was open"},
 	{CauseLingering, "lingering TCP", "closed cleanly, but nobody closed TCP until nginx's idle timer did: a false idle alarm, not a drop"},
-	{CauseCloseHandshake, "closed cleanly", "a peer said it was done: the close code says why"},
+	{CauseCloseHandshake, "close frame", "a peer said it was done: the close code says why"},
 	{CauseProxyShutdown, "nginx shutdown", "an nginx worker left: a reload, a deploy or a stop cut its tunnels"},
 	{CauseSlowConsumer, "slow consumer", "the receiver did not read until nginx gave up (send_timeout)"},
 	{CauseClientReset, "client reset", "the client's side reset TCP: a crash, a closed tab, or something between"},

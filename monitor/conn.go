@@ -50,6 +50,7 @@ type Conn struct {
 	Link     *Link
 	LinkNote string // why there is no link, when one was expected
 	Logs     []*LogRef
+	LogsMore int // log lines beyond those kept
 	Verdict  Verdict
 	Settled  bool // Verdict is final
 	Pinned   bool
@@ -57,7 +58,6 @@ type Conn struct {
 	place    int     // in State.list
 	settling bool    // on State.settling
 	limits   []Limit // of this conn alone
-	joinAll  int     // log lines beyond those kept
 }
 
 // HeadKept is how much of a head State keeps; the recording has the rest.
@@ -121,6 +121,9 @@ func (c *Conn) LastActivity() Time {
 // first end if there was one.
 func (c *Conn) Gap(now Time) time.Duration {
 	if e := c.FirstEnd(); e != nil {
+		if e.Gap > 0 {
+			return e.Gap.Std()
+		}
 		now = e.At
 	} else if !c.Ended.IsZero() {
 		now = c.Ended
@@ -153,6 +156,25 @@ func (c *Conn) CloseFrame(dir ws.Direction) *CloseFrame {
 	}
 	return nil
 }
+
+// closeBeforeEnd is the first close frame that came before the first side's
+// end, or nil. A later one is a reaction to the end and explains nothing: many
+// servers answer a FIN with 1006 or 1011.
+func (c *Conn) closeBeforeEnd() (first *CloseFrame) {
+	for i := range c.CloseFrames {
+		f := &c.CloseFrames[i]
+		if e := c.FirstEnd(); e != nil && f.At > e.At {
+			continue
+		}
+		if first == nil || f.At < first.At {
+			first = f
+		}
+	}
+	return first
+}
+
+// decoded says that frames were looked at in both directions, to the end.
+func (c *Conn) decoded() bool { return !c.Opaque && c.Lost[0] == "" && c.Lost[1] == "" }
 
 // Link joins the front conn and the back conns of one WebSocket: several
 // backs when nginx tried the handshake again at another server.

@@ -158,6 +158,9 @@ type SideEnded struct {
 	Dir   ws.Direction `json:"dir"` // whose end
 	How   How          `json:"how"`
 	Error string       `json:"error,omitempty"`
+	// Gap is the silence before the end: bytes that still come after the first
+	// end must not shorten it.
+	Gap Millis `json:"gap_ms"`
 }
 
 // Lost says that a direction can no longer be decoded; bytes go on being relayed and counted.
@@ -256,7 +259,8 @@ type Health struct {
 	Text   string       `json:"text"`
 }
 
-// Dropped counts what was not kept: "conns" (forwarded unrecorded),
+// Dropped counts what was not kept: "conns" (forwarded unrecorded), "events",
+// "output lines",
 // "frames", "samples", "log lines", … since the last such event of that name.
 type Dropped struct {
 	Header

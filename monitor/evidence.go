@@ -17,12 +17,16 @@ func (j *judge) quote(r *LogRef) {
 	if r == nil {
 		return
 	}
+	if j.quoted == nil {
+		j.quoted = map[*LogRef]bool{}
+	}
+	j.quoted[r] = true
 	how := "joined by time and request"
 	switch {
 	case r.Exact:
 		how = "joined exactly"
-	case r.Ambiguous:
-		how = fmt.Sprintf("one of %d lines that fit %d connections equally", r.Candidates, r.Candidates)
+	case r.group != nil:
+		how = fmt.Sprintf("one of %d lines that fit %d connections equally", r.group.lines, len(r.group.conns))
 	}
 	j.say("log (%s): %s", how, r.Entry.Raw)
 }
@@ -61,14 +65,47 @@ func (j *judge) sayEnds() {
 	}
 }
 
-// contrast adds what the verdict rests on when only one leg is seen.
+// caveats adds what the verdict leaves open: bytes that were not decoded, close
+// frames after the end, a log line that fits and contradicts, a leg not seen.
+func (j *judge) caveats() {
+	for d, reason := range j.Conn.Lost {
+		if reason != "" {
+			j.say("what came from the %s was not decoded: %s", dirName(ws.Direction(d)), reason)
+		}
+	}
+	if j.v.CloseFrom == "none" {
+		for i := range j.Conn.CloseFrames {
+			f := &j.Conn.CloseFrames[i]
+			j.say("%s, after the end, the %s sent a close frame: %d %s", clock(f.At), dirName(f.Dir), f.Code, f.Code.Name())
+		}
+	}
+	j.contradiction()
+	j.contrast()
+}
+
+// contradiction shows a line about a tunnel's end that did not become evidence.
+func (j *judge) contradiction() {
+	for _, r := range j.Conn.Logs {
+		e := &r.Entry
+		if (isTunnelTimeout(e) || isReset(e) || isClientTimeout(e)) && withEnd(r, j.Conn) && !j.quoted[r] {
+			j.say("a log line fits by time and request, but does not prove this end: %s", e.Raw)
+			return
+		}
+	}
+}
+
+// contrast says which leg is not seen, where that matters.
 func (j *judge) contrast() {
-	if j.Other != nil || j.Conn.Role == "" || j.v.Confidence == Confirmed || j.v.Cause == CauseClientFIN || j.v.Cause == CauseServerFIN {
+	if j.Other != nil || j.v.Confidence == Confirmed || j.v.Cause == CauseClientFIN || j.v.Cause == CauseServerFIN {
 		return
 	}
 	missing := Back
-	if j.Conn.Role == Back {
+	switch j.Conn.Role {
+	case Back:
 		missing = Front
+	case "":
+		j.say("on which side of nginx this tap sits is not known")
+		return
 	}
 	why := "no tap sees it"
 	if j.Conn.LinkNote != "" {
@@ -82,13 +119,7 @@ func (j *judge) endWords(e *SideEnded) string { return j.endWordsOf(j.Conn, e) }
 // endWordsOf is a clause like "client reset the connection": the side by its
 // real name, which on one side of each tap is nginx.
 func (j *judge) endWordsOf(c *Conn, e *SideEnded) string {
-	who := dirName(e.Dir)
-	switch {
-	case c.Role == Front && e.Dir == ws.FromServer:
-		who = "nginx side"
-	case c.Role == Back && e.Dir == ws.FromClient:
-		who = "nginx side"
-	}
+	who := nameOf(c, e.Dir)
 	switch e.How {
 	case HowFIN:
 		return who + " closed TCP (FIN)"
@@ -100,6 +131,14 @@ func (j *judge) endWordsOf(c *Conn, e *SideEnded) string {
 		return who + " vanished: the kernel gave up retransmitting (ETIMEDOUT)"
 	}
 	return who + " failed: " + e.Error
+}
+
+// nameOf is the real name of the side that a direction comes from.
+func nameOf(c *Conn, d ws.Direction) string {
+	if (c.Role == Front && d == ws.FromServer) || (c.Role == Back && d == ws.FromClient) {
+		return "nginx side"
+	}
+	return dirName(d)
 }
 
 // clock is a wall time as evidence shows it.

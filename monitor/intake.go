@@ -52,6 +52,13 @@ func (in *LogIntake) Flush(at time.Time) {
 	}
 }
 
+// Close emits all that is held back, the counts of a flood that is not over
+// included. No line may follow.
+func (in *LogIntake) Close(at time.Time) {
+	in.Flush(at)
+	in.endFlood(at)
+}
+
 func (in *LogIntake) entry(e *logparse.Entry, at time.Time, live bool) {
 	if live && in.zone.Observe(e, at) {
 		in.tellZone(at)

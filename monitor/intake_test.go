@@ -33,6 +33,30 @@ func TestIntake(t *testing.T) {
 	}
 }
 
+// TestIntakeClose: the flood's last second ends with the log.
+func TestIntakeClose(t *testing.T) {
+	kept, counted := 0, uint64(0)
+	in := NewLogIntake("error.log", Header{}, time.UTC, nil, func(ev Event) bool {
+		switch ev := ev.(type) {
+		case *LogLine:
+			kept++
+		case *LogSummary:
+			for _, n := range ev.Kinds {
+				counted += n
+			}
+		}
+		return true
+	})
+	at := time.Date(2026, 11, 22, 9, 5, 3, 0, time.UTC)
+	for i := range 12_000 {
+		in.Line(fmt.Appendf(nil, "2026/11/22 09:05:03 [error] 31#31: *%d x", i), at, true)
+	}
+	in.Close(at)
+	if kept != LogRate || counted != 2000 {
+		t.Errorf("kept %d, counted %d of 12,000", kept, counted)
+	}
+}
+
 func TestIntakeFlood(t *testing.T) {
 	kept, counted := 0, uint64(0)
 	in := NewLogIntake("error.log", Header{}, time.UTC, nil, func(ev Event) bool {

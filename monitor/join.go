@@ -13,7 +13,7 @@ import (
 // asked and the phase; none of them names a conn alone. So a join has a score:
 //
 //	exact      X-Ngx-Conn on the back leg, or another line of the same pid and *N
-//	+4         the upstream is the back tap's listen address
+//	+4         the upstream is the back tap's listen address (+2: its port)
 //	+3         request line (front) or upstream URI (back) is the conn's
 //	+2         within half a second of the conn's own event, by arrival
 //	+1         Host, client address
@@ -39,10 +39,13 @@ const (
 	kindSSLWrite  logparse.Kind = "ssl_write_failed"
 )
 
-// ngxConn is nginx's own name of a connection: the pid and *N of the log.
+// ngxConn is nginx's own name of a connection: the pid and *N of a log. Two
+// nginx in containers may share both, so a name learned from a log holds for
+// that log; one that came as X-Ngx-Conn, without a source, for all.
 type ngxConn struct {
-	pid int
-	n   int64
+	source string
+	pid    int
+	n      int64
 }
 
 // addNgx indexes a conn whose request brought "X-Ngx-Conn: <pid> <connection>".
@@ -60,7 +63,7 @@ func (s *State) dropNgx(c *Conn) {
 		delete(s.byNgx, k)
 	}
 	for _, r := range c.Logs {
-		if k := ngxOf(&r.Entry); s.byNgx[k] == c {
+		if k := ngxOf(r); s.byNgx[k] == c {
 			delete(s.byNgx, k)
 		}
 	}
@@ -70,14 +73,17 @@ func parseNgx(v string) (ngxConn, bool) {
 	pid, n, ok := strings.Cut(v, " ")
 	p, err1 := strconv.Atoi(pid)
 	c, err2 := strconv.ParseInt(n, 10, 64)
-	return ngxConn{p, c}, ok && err1 == nil && err2 == nil
+	return ngxConn{"", p, c}, ok && err1 == nil && err2 == nil
 }
 
-func ngxOf(e *logparse.Entry) ngxConn { return ngxConn{e.PID, e.Connection} }
+func ngxOf(r *LogRef) ngxConn { return ngxConn{r.Source, r.Entry.PID, r.Entry.Connection} }
 
 // beginJoin looks at a new entry: exact joins at once, others wait for the
 // conn's own end, which may come before or after the line.
 func (s *State) beginJoin(r *LogRef) {
+	if r.Entry.Flags.Has(logparse.FlagForged) {
+		return // a client wrote it
+	}
 	switch r.Entry.Kind {
 	case kindGraceful, kindExiting, kindSignal:
 		s.notices = append(s.notices, r)
@@ -89,19 +95,51 @@ func (s *State) beginJoin(r *LogRef) {
 	if !r.Entry.Has(logparse.HasConnection) {
 		return
 	}
-	if c := s.byNgx[ngxOf(&r.Entry)]; c != nil && s.alive(c, r) {
+	if c := s.exact(r); c != nil {
 		r.Exact, r.Score = true, scoreExact
 		s.join(r, c)
 		return
 	}
-	if r.Entry.Has(logparse.HasRequest) && len(s.pending) < 4096 {
-		s.pending = append(s.pending, r)
+	if !r.Entry.Has(logparse.HasRequest) {
+		return
 	}
+	if len(s.pending) >= pendingMost {
+		s.Totals.Dropped["log joins"]++
+		return
+	}
+	s.pending = append(s.pending, r)
 }
 
-// alive says that the entry can speak of c: *N starts at 1 again with a new master.
-func (s *State) alive(c *Conn, r *LogRef) bool {
-	return s.conns[c.ID] == c && (c.Ended.IsZero() || r.At.Sub(c.Ended) < 2*time.Minute) && r.At >= c.Opened
+// pendingMost bounds the entries that wait for their conn.
+const pendingMost = 4096
+
+// exact finds the conn that nginx's own name of the connection leads to.
+func (s *State) exact(r *LogRef) *Conn {
+	name := ngxOf(r)
+	for _, k := range []ngxConn{name, {"", name.pid, name.n}} {
+		if c := s.byNgx[k]; c != nil && s.conns[c.ID] == c && speaksOf(r, c) {
+			return c
+		}
+	}
+	return nil
+}
+
+// speaksOf says that the entry can be about c: *N starts at 1 again with a new
+// master, and the attempts of one keep-alive connection share it.
+func speaksOf(r *LogRef, c *Conn) bool {
+	e := &r.Entry
+	if r.At < c.Opened || (!c.Ended.IsZero() && r.At.Sub(c.Ended) > joinWithin) || !fitsPhase(e, c) {
+		return false
+	}
+	return !e.Has(logparse.HasRequest) || sameTarget(e, c)
+}
+
+// sameTarget compares as the leg saw it.
+func sameTarget(e *logparse.Entry, c *Conn) bool {
+	if c.Request == nil {
+		return true
+	}
+	return e.RequestTarget() == c.Target() || e.UpstreamURI() == c.Target()
 }
 
 // joinPending tries the entries that wait; those too old stay alone.
@@ -123,8 +161,8 @@ func (s *State) joinPending(last bool) {
 func (s *State) tryJoin(r *LogRef) bool {
 	var best []*Conn
 	score := 0
-	for _, c := range s.candidates(r) {
-		switch n := joinScore(r, c); {
+	for _, c := range s.settling[max(len(s.settling)-candidatesMost, 0):] {
+		switch n := s.joinScore(r, c); {
 		case n == 0 || n < score:
 		case n > score:
 			best, score = append(best[:0], c), n
@@ -135,11 +173,81 @@ func (s *State) tryJoin(r *LogRef) bool {
 	if len(best) == 0 {
 		return false
 	}
-	r.Score, r.Candidates, r.Ambiguous = score, len(best), len(best) > 1
+	r.Score, r.Ambiguous = score, len(best) > 1
+	if len(best) == 1 {
+		s.linkByLine(r, best[0])
+	}
+	if r.Ambiguous {
+		s.group(r, best)
+	}
 	for _, c := range best {
 		s.join(r, c)
 	}
 	return true
+}
+
+// linkByLine links a back conn that failed to be dialled, and so has no key, to
+// the one front conn that the line speaks of.
+func (s *State) linkByLine(r *LogRef, b *Conn) {
+	if b.Role != Back || b.Dial == nil || b.Link != nil {
+		return
+	}
+	var front *Conn
+	for _, c := range s.settling {
+		if c.Role != Front || c.Link != nil || c.Request == nil || c.Opened > b.Opened || s.joinScore(r, c) == 0 {
+			continue
+		}
+		if front != nil {
+			return // two fit
+		}
+		front = c
+	}
+	if front != nil {
+		s.link(front, b)
+	}
+}
+
+// joinGroup is the lines and the conns of one kind of end that fit each other
+// equally well. As many lines as conns prove each conn's end, though nobody can
+// say which line is whose.
+type joinGroup struct {
+	lines int
+	conns map[any]bool // *Link, or *Conn without one
+	last  Time
+}
+
+type groupKey struct {
+	source, request string
+	kind            logparse.Kind
+	level           logparse.Level
+}
+
+// group counts an ambiguous entry. A group ends when nothing joined it for a while.
+func (s *State) group(r *LogRef, cs []*Conn) {
+	k := groupKey{r.Source, r.Entry.Request, r.Entry.Kind, r.Entry.Level}
+	g := s.groups[k]
+	if g == nil || r.At.Sub(g.last) > joinWithin {
+		g = &joinGroup{conns: map[any]bool{}}
+		s.groups[k] = g
+	}
+	g.lines++
+	g.last = max(g.last, r.At)
+	for _, c := range cs {
+		if c.Link != nil {
+			g.conns[c.Link] = true
+		} else {
+			g.conns[c] = true
+		}
+	}
+	r.group = g
+}
+
+// Among says how many lines and conns an ambiguous entry is one of.
+func (r *LogRef) Among() (lines, conns int) {
+	if r.group == nil {
+		return 1, 1
+	}
+	return r.group.lines, len(r.group.conns)
 }
 
 // sameUnit says that c is another leg of a conn in cs.
@@ -152,45 +260,22 @@ func sameUnit(cs []*Conn, c *Conn) bool {
 	return false
 }
 
-// candidates are the conns that ended, were refused or failed a moment ago.
-func (s *State) candidates(*LogRef) []*Conn {
-	from := max(len(s.settling)-1024, 0)
-	return s.settling[from:]
-}
+// candidatesMost bounds the conns an entry is compared with: those whose end
+// began last.
+const candidatesMost = 1024
 
-func joinScore(r *LogRef, c *Conn) int {
+func (s *State) joinScore(r *LogRef, c *Conn) int {
 	e := &r.Entry
 	at := c.EndAt()
 	if c.Answer != nil && c.Answer.Status != 101 {
 		at = c.Answer.At
 	}
-	if !fitsTime(r, at) || !fitsPhase(e, c) {
+	if !s.fitsTime(r, at) || !fitsPhase(e, c) {
 		return 0
 	}
-	score := 0
-	switch c.Role {
-	case Back:
-		if e.Upstream != "" {
-			if e.UpstreamAddr() != c.Listen {
-				return 0
-			}
-			score += 4
-		}
-		if c.Request != nil && e.Upstream != "" && e.UpstreamURI() != c.Target() {
-			return 0
-		}
-		score += 3
-	default:
-		if c.Request == nil || e.RequestTarget() != c.Target() {
-			return 0
-		}
-		score += 3
-		if o := c.Other(); o != nil && e.UpstreamAddr() == o.Listen {
-			score += 4
-		}
-		if e.Client != "" && strings.HasPrefix(c.Local, e.Client+":") {
-			score++
-		}
+	score := targetScore(e, c)
+	if score == 0 {
+		return 0
 	}
 	if e.Host != "" && e.Host == c.Host() {
 		score++
@@ -201,14 +286,70 @@ func joinScore(r *LogRef, c *Conn) int {
 	return score
 }
 
+// targetScore compares what was asked for, of whom and by whom; 0 if it does not fit.
+func targetScore(e *logparse.Entry, c *Conn) int {
+	if c.Role == Back {
+		return backScore(e, c)
+	}
+	if c.Request == nil || e.RequestTarget() != c.Target() {
+		return 0
+	}
+	score := 3
+	if o := c.Other(); o != nil {
+		score += addressScore(e.UpstreamAddr(), o.Listen)
+	}
+	if e.Client != "" && hostOf(c.Local) == e.Client {
+		score++
+	}
+	return score
+}
+
+func backScore(e *logparse.Entry, c *Conn) int {
+	if e.Upstream == "" {
+		return 3
+	}
+	a := addressScore(e.UpstreamAddr(), c.Listen)
+	if a == 0 || (c.Request != nil && e.UpstreamURI() != c.Target()) {
+		return 0
+	}
+	return 3 + a
+}
+
+// addressScore compares nginx's name of the back tap's address with ours: the
+// same, or the same port behind an address translation.
+func addressScore(upstream, listen string) int {
+	switch {
+	case upstream == listen:
+		return 4
+	case portOf(upstream) != "" && portOf(upstream) == portOf(listen):
+		return 2
+	}
+	return 0
+}
+
+func portOf(addr string) string {
+	if i := strings.LastIndexByte(addr, ':'); i >= 0 && !strings.HasPrefix(addr, "unix:") {
+		return addr[i+1:]
+	}
+	return ""
+}
+
+// hostOf is an address without port and without the brackets of IPv6.
+func hostOf(addr string) string {
+	if i := strings.LastIndexByte(addr, ':'); i >= 0 {
+		return strings.Trim(addr[:i], "[]")
+	}
+	return addr
+}
+
 // fitsTime compares with nginx's stamp, cut to the second and cached for an
 // event-loop turn, and failing a usable stamp with the arrival.
-func fitsTime(r *LogRef, at Time) bool {
+func (s *State) fitsTime(r *LogRef, at Time) bool {
 	if at.IsZero() {
 		return false
 	}
-	stamp := r.Stamp
-	if stamp.IsZero() {
+	stamp := r.Stamp.Add(-s.step) // nginx's clock steps, ours is anchored
+	if r.Stamp.IsZero() {
 		stamp = r.At
 	}
 	d := at.Sub(stamp)
@@ -231,14 +372,15 @@ func fitsPhase(e *logparse.Entry, c *Conn) bool {
 func (s *State) join(r *LogRef, c *Conn) {
 	unit := []*Conn{c}
 	if c.Link != nil {
-		unit = append(unit[:0], c.Link.Front)
-		unit = append(unit, c.Link.Backs...)
+		unit = append(append(unit[:0:0], c.Link.Front), c.Link.Backs...)
 	}
 	for _, u := range unit {
-		attach(u, r)
+		if u != nil {
+			attach(u, r)
+		}
 	}
 	if !r.Ambiguous && r.Entry.Has(logparse.HasConnection) && len(s.byNgx) < 2*s.Bounds.Conns {
-		s.byNgx[ngxOf(&r.Entry)] = c
+		s.byNgx[ngxOf(r)] = c
 	}
 }
 
@@ -250,7 +392,7 @@ func attach(c *Conn, r *LogRef) {
 		}
 	}
 	if len(c.Logs) >= logsKept {
-		c.joinAll++
+		c.LogsMore++
 		return
 	}
 	c.Logs = append(c.Logs, r)

@@ -159,16 +159,20 @@ type ending struct {
 	at  Time
 }
 
-// learn takes the gap at which nginx's side ended c.
-func (l *learner) learn(c *Conn, gap time.Duration) {
+// learn takes the gap at which nginx's side ended c; proven: a log line says
+// that it was an idle timeout, so that one is enough. True: a limit is new.
+func (l *learner) learn(c *Conn, gap time.Duration, proven bool) bool {
 	if gap < learnLeast {
-		return
+		return false
 	}
 	if l.taps == nil {
 		l.taps = map[roleKey]*endings{}
 	}
-	k := roleKey{c.ID.Tap, c.Tap}
+	k := tapOf(c)
 	e := l.taps[k]
+	if e == nil && len(l.taps) >= mapMost {
+		return false
+	}
 	if e == nil {
 		e = &endings{}
 		l.taps[k] = e
@@ -177,7 +181,13 @@ func (l *learner) learn(c *Conn, gap time.Duration) {
 	if len(e.seen) > learnKeep {
 		e.seen = append(e.seen[:0], e.seen[1:]...)
 	}
-	e.consider(gap)
+	was := e.limit
+	if proven {
+		e.limit = gap.Round(100 * time.Millisecond)
+	} else {
+		e.consider(gap)
+	}
+	return e.limit != 0 && (e.limit-was).Abs() > learnWithin
 }
 
 // consider looks for endings at the same gap. Those of one second count once:
@@ -198,7 +208,7 @@ func (e *endings) consider(gap time.Duration) {
 }
 
 func (l *learner) limit(c *Conn) (Limit, bool) {
-	e := l.taps[roleKey{c.ID.Tap, c.Tap}]
+	e := l.taps[tapOf(c)]
 	if e == nil || e.limit == 0 {
 		return Limit{}, false
 	}

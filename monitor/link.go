@@ -17,9 +17,10 @@ type keyGroup struct{ fronts, backs []*Conn }
 // keyGroupMost bounds a group: beyond it a key says nothing any more.
 const keyGroupMost = 256
 
+// addKey makes a conn known by its key, where there are two sides to link.
 func (s *State) addKey(c *Conn) {
 	key := c.Key()
-	if key == "" || c.Role == "" {
+	if key == "" || c.Role == "" || !s.HasRole(Front) || !s.HasRole(Back) {
 		return
 	}
 	g := s.keys[key]
@@ -116,9 +117,27 @@ func (s *State) link(f, b *Conn) {
 		s.Totals.Links++
 		f.Link = &Link{ID: s.links, Front: f}
 	}
+	if len(f.Link.Backs) >= backsMost {
+		b.LinkNote = "not linked: nginx tried too many servers for this attempt"
+		return
+	}
 	f.Link.Backs = append(f.Link.Backs, b)
 	b.Link = f.Link
 	s.shareLogs(f, b)
+}
+
+// backsMost bounds the servers of one attempt.
+const backsMost = 16
+
+// drop takes an evicted conn out. A nil link has none.
+func (l *Link) drop(c *Conn) {
+	if l == nil {
+		return
+	}
+	if l.Front == c {
+		l.Front = nil
+	}
+	l.Backs = slices.DeleteFunc(l.Backs, func(b *Conn) bool { return b == c })
 }
 
 // shareLogs gives both legs the log lines of either.

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/wstap/wstap/logparse"
@@ -11,16 +12,16 @@ import (
 // holds, having written its evidence. What each cause looks like on each leg
 // was measured on nginx 1.22.1 and 1.31.4.
 
-// lingering: closed cleanly, but TCP stayed until the proxy's idle timer ran
-// out. Its log line is a false idle alarm.
+// lingering: closed cleanly by both, but TCP stayed until the proxy's idle timer
+// ran out. Its log line is a false idle alarm.
 func (j *judge) lingering() bool {
-	last := lastCloseFrame(j.Conn)
-	if last == nil || j.v.FirstEnd == "" {
+	first := j.Conn.closeBeforeEnd()
+	if first == nil || !j.v.CloseAnswered || !j.origin.byNginx() {
 		return false
 	}
-	wait := j.Conn.EndAt().Sub(last.At)
+	wait := j.gap()
 	line := j.line(isTunnelTimeout)
-	if (line == nil && !j.atIdleLimit(wait)) || !j.proxyEnded() {
+	if !(line != nil && wait >= time.Second) && j.atIdleLimit(wait) == nil {
 		return false
 	}
 	j.sayClose()
@@ -30,21 +31,13 @@ func (j *judge) lingering() bool {
 	return true
 }
 
-func lastCloseFrame(c *Conn) (last *CloseFrame) {
-	for i := range c.CloseFrames {
-		if last == nil || c.CloseFrames[i].At > last.At {
-			last = &c.CloseFrames[i]
-		}
-	}
-	return last
-}
-
 func (j *judge) closeHandshake() bool {
-	if len(j.Conn.CloseFrames) == 0 {
+	if j.Conn.closeBeforeEnd() == nil {
 		return false
 	}
 	j.sayClose()
 	j.sayEnds()
+	j.quote(j.line(isTunnelTimeout))
 	j.conclude(CauseCloseHandshake, Confirmed)
 	return true
 }
@@ -52,27 +45,27 @@ func (j *judge) closeHandshake() bool {
 // proxyShutdown: nginx ended both legs of busy tunnels, many at once: a worker
 // left after a reload (worker_shutdown_timeout), or nginx was stopped.
 func (j *judge) proxyShutdown() bool {
-	if !j.proxyEnded() || j.atIdleLimit(j.gap()) || j.line(isTunnelTimeout) != nil || j.line(isReset) != nil {
+	if !j.origin.byNginx() || j.atIdleLimit(j.gap()) != nil || j.line(isTunnelTimeout) != nil || j.line(isReset) != nil {
 		return false
 	}
-	o := j.origin()
+	mass, both := j.Mass-j.SameGap >= massLeast, j.origin == byProxy
 	switch {
-	case j.Notice != nil && o == byProxy:
+	case j.Notice != nil && both:
 		j.conclude(CauseProxyShutdown, Confirmed)
-	case j.Notice != nil:
+	case j.Notice != nil && mass, mass && both:
 		j.conclude(CauseProxyShutdown, Likely)
-	case j.Mass >= massLeast && o == byProxy:
-		j.conclude(CauseProxyShutdown, Likely)
-	case j.Mass >= massLeast:
+	case j.Notice != nil, mass:
 		j.conclude(CauseProxyShutdown, Possible)
 	default:
 		return false
 	}
 	j.sayEnds()
 	if j.Mass > 0 {
-		j.say("nginx ended %d other connections within a second of this one, none of them idle for its limit", j.Mass)
+		j.say("nginx's side ended %d other connections of this tap within a second of this one, none of them idle for its limit", j.Mass)
 	}
-	j.quote(j.Notice)
+	if j.Notice != nil {
+		j.say("log (fits by time): %s", j.Notice.Entry.Raw)
+	}
 	return true
 }
 
@@ -82,12 +75,12 @@ const massLeast = 3
 // slowConsumer: the receiver's window was full until send_timeout ran out.
 func (j *judge) slowConsumer() bool {
 	line := j.line(isClientTimeout)
-	to, blocked := j.blocked()
-	if line == nil && (!blocked || !j.proxyEnded()) {
+	stuck := j.stuck()
+	if line == nil && (stuck == "" || !j.origin.byNginx()) {
 		return false
 	}
-	if blocked {
-		j.say("the %s was not reading: our write to it had to wait %s in all and was waiting at the end", to, span(j.blockedFor()))
+	if stuck != "" {
+		j.say("%s", stuck)
 	}
 	j.sayEnds()
 	j.quote(line)
@@ -95,30 +88,55 @@ func (j *judge) slowConsumer() bool {
 	return true
 }
 
-// blocked says towards whom a write was waiting at the end.
-func (j *judge) blocked() (string, bool) {
-	switch s := &j.Conn.Sample; {
-	case s.Dir[ws.FromServer].BlockedNow:
-		return "client", true
-	case s.Dir[ws.FromClient].BlockedNow:
-		return "server", true
+// stuckLeast is how long a write must have waited at the end to explain it: a
+// moment of back-pressure is ordinary.
+const stuckLeast = time.Second
+
+// stuck says who was not reading when it ended, on either leg, or "".
+func (j *judge) stuck() string {
+	for _, c := range []*Conn{j.Conn, j.Other} {
+		if c == nil {
+			continue
+		}
+		for d := range c.Sample.Dir {
+			if w := waitedAtEnd(c, d); w >= stuckLeast {
+				who := nameOf(c, ws.Direction(d).Other())
+				return fmt.Sprintf("the %s was not reading: our write to it on the %s leg had been waiting for %s", who, c.Role, span(w))
+			}
+		}
 	}
-	return "", false
+	return ""
 }
 
-func (j *judge) blockedFor() time.Duration {
-	s := &j.Conn.Sample
-	return max(s.Dir[0].Blocked, s.Dir[1].Blocked).Std()
+// waitedAtEnd is how long a write of a direction had waited when the conn
+// began to end, or has waited until now if it still stands.
+func waitedAtEnd(c *Conn, d int) time.Duration {
+	t := &c.Sample.Dir[d]
+	switch {
+	case t.BlockedAtEnd > 0:
+		return t.BlockedAtEnd.Std()
+	case t.BlockedNow && c.FirstEnd() == nil:
+		return t.Blocked.Std()
+	}
+	return 0
 }
 
 // reset: nginx launders a reset into a FIN on the other leg, and the level of
 // its log line tells the side (error: the server; info: the client).
+// A line that says otherwise than the wire belongs to another connection.
 func (j *judge) reset() bool {
 	line := j.line(isReset)
+	info := line != nil && line.Entry.Level == logparse.LevelInfo
 	switch {
-	case j.resetBy(byClient), line != nil && line.Entry.Level == logparse.LevelInfo:
+	case j.resetBy(byClient), info && j.origin != byServer && j.origin != byClient:
+		if !info {
+			line = nil
+		}
 		j.conclude(CauseClientReset, j.sure(line, Likely))
-	case j.resetBy(byServer), line != nil:
+	case j.resetBy(byServer), line != nil && !info && j.origin != byClient && j.origin != byServer:
+		if info {
+			line = nil
+		}
 		j.conclude(CauseServerReset, j.sure(line, Likely))
 	default:
 		return false
@@ -139,57 +157,76 @@ func side(c Cause) string {
 }
 
 func (j *judge) resetBy(o origin) bool {
-	if j.origin() != o {
+	if j.origin != o {
 		return false
 	}
-	c := j.Conn
-	if o == byClient && j.front != nil {
-		c = j.front
-	} else if o == byServer && j.back != nil {
+	c := j.front
+	if o == byServer {
 		c = j.back
 	}
-	return c.FirstEnd().How == HowReset
+	return c != nil && c.FirstEnd() != nil && c.FirstEnd().How == HowReset
 }
 
 // idleTimeout: nginx ended it as long after the last byte of either side as a
 // limit says, at most 300 ms early.
 func (j *judge) idleTimeout() bool {
 	line := j.line(isTunnelTimeout)
-	at := j.atIdleLimit(j.gap())
-	if line == nil && (!at || !j.proxyEnded()) {
+	limit := j.atIdleLimit(j.gap())
+	if !j.origin.byNginx() {
 		return false
 	}
-	j.say("%s nginx's side ended it %s after the last byte in either direction", clock(j.Conn.EndAt()), span(j.gap()))
-	switch {
-	case at:
-		j.say("the idle limit is %s (%s)", span(j.Idle.Value.Std()), j.Idle.Source)
-	case j.Idle != nil:
-		j.say("that is not the idle limit of %s (%s)", span(j.Idle.Value.Std()), j.Idle.Source)
+	if line == nil && limit == nil {
+		return j.sameGap()
 	}
-	if j.origin() == byProxy {
+	j.say("%s nginx's side ended it %s after the last byte in either direction", clock(j.Conn.EndAt()), span(j.gap()))
+	if limit != nil {
+		j.say("the idle limit is %s (%s)", span(limit.Value.Std()), limit.Source)
+	} else if l := j.smallest(Idle); l != nil {
+		j.say("that is not the idle limit of %s (%s)", span(l.Value.Std()), l.Source)
+	}
+	if j.origin == byProxy {
 		j.say("nginx ended both legs itself, %s apart, without a close frame", span(j.front.EndAt().Sub(j.back.EndAt()).Abs()))
 	}
 	j.quote(line)
 	if line == nil && j.LogBlind {
-		j.say("no log line: nginx writes idle kills at level info, and this log holds nothing that low; its silence acquits nobody")
+		j.say("no log line: nginx writes idle kills at level info, and this log holds nothing that low so far; its silence acquits nobody")
 	}
-	conf := j.sure(line, Likely)
-	if line == nil && j.Idle.Source == SourceAssumed && !j.bothLegs() {
-		conf = Possible
-	}
-	j.conclude(CauseIdleTimeout, conf)
+	j.conclude(CauseIdleTimeout, j.sureOfIdle(line, limit))
 	return true
 }
 
+// sameGap: several conns of a tap ended together after the same silence, which
+// no known limit explains. That is a timer, or one blow to conns that had all
+// been silent since the same moment.
+func (j *judge) sameGap() bool {
+	if j.SameGap < massLeast || j.gap() < learnLeast {
+		return false
+	}
+	j.say("%s nginx's side ended it %s after the last byte in either direction", clock(j.Conn.EndAt()), span(j.gap()))
+	j.say("%d other connections of this tap ended within a second after the same silence: an idle limit that is not known, or one blow to connections silent since the same moment", j.SameGap)
+	j.conclude(CauseIdleTimeout, Possible)
+	return true
+}
+
+// sureOfIdle: one leg and an assumed limit prove little, and without knowing
+// which side is nginx's, nothing does.
+func (j *judge) sureOfIdle(line *LogRef, limit *Limit) Confidence {
+	if line == nil && !j.bothLegs() && (limit.Source == SourceAssumed || j.origin == roleless) {
+		return Possible
+	}
+	return j.sure(line, Likely)
+}
+
 func (j *judge) lifetimeLimit() bool {
-	if j.Lifetime == nil || !j.proxyEnded() {
+	limit := j.smallest(Lifetime)
+	if limit == nil || !j.origin.byNginx() {
 		return false
 	}
 	age := j.Conn.EndAt().Sub(j.Conn.Opened)
-	if (age - j.Lifetime.Value.Std()).Abs() > time.Second {
+	if (age - limit.Value.Std()).Abs() > time.Second {
 		return false
 	}
-	j.say("%s ended at an age of %s; the lifetime limit is %s (%s)", clock(j.Conn.EndAt()), span(age), span(j.Lifetime.Value.Std()), j.Lifetime.Source)
+	j.say("%s ended at an age of %s; the lifetime limit is %s (%s)", clock(j.Conn.EndAt()), span(age), span(limit.Value.Std()), limit.Source)
 	j.sayEnds()
 	j.conclude(CauseLifetimeLimit, j.sure(nil, Likely))
 	return true
@@ -210,7 +247,7 @@ func (j *judge) vanished() bool {
 // fin: a side closed TCP without a close frame. Seen from one leg, nginx's FIN
 // may be the far end's FIN, its reset, or nginx's own doing.
 func (j *judge) fin() bool {
-	switch j.origin() {
+	switch j.origin {
 	case byClient:
 		j.conclude(CauseClientFIN, j.sure(nil, Likely))
 	case byServer:
@@ -224,9 +261,11 @@ func (j *judge) fin() bool {
 		}
 		j.say("only the front leg is seen: a FIN or reset of the server, a reload and a stop of nginx all look like this")
 		j.conclude(CauseServerFIN, Possible)
-	case proxySideB:
+	case proxySideBack:
 		j.say("only the back leg is seen: a FIN or reset of the client, a reload and a stop of nginx all look like this")
 		j.conclude(CauseClientFIN, Possible)
+	case roleless:
+		j.conclude(pickCause(j.Conn), Possible)
 	default:
 		return false
 	}
@@ -234,14 +273,18 @@ func (j *judge) fin() bool {
 	return true
 }
 
-// proxyEnded says that nginx's side began the end, for itself or for another.
-func (j *judge) proxyEnded() bool {
-	switch j.origin() {
-	case byProxy, proxySide, proxySideB:
-		return true
+// pickCause names the side that ended first where nobody knows which is nginx.
+func pickCause(c *Conn) Cause {
+	e := c.FirstEnd()
+	switch client := e.Dir == ws.FromClient; {
+	case client && e.How == HowReset:
+		return CauseClientReset
+	case client:
+		return CauseClientFIN
+	case e.How == HowReset:
+		return CauseServerReset
 	}
-	// Without a role, an end by either side may be the proxy's.
-	return j.front == nil && j.back == nil && j.v.FirstEnd != ""
+	return CauseServerFIN
 }
 
 // gap is the silence before the end, on whichever leg it was shorter.
@@ -256,35 +299,42 @@ func (j *judge) gap() time.Duration {
 // late is how much after its limit an idle kill may be seen.
 const late = 500 * time.Millisecond
 
-func (j *judge) atIdleLimit(gap time.Duration) bool {
-	if j.Idle == nil {
-		return false
-	}
-	l := j.Idle.Value.Std()
-	return gap >= l-Slack-50*time.Millisecond && gap <= l+late
-}
-
-// line is the first joined entry of a kind. Ambiguous ones count only when
-// there are as many lines as candidates, so that each conn has its own.
-func (j *judge) line(is func(*logparse.Entry) bool) *LogRef {
-	var first *LogRef
-	shared := 0
-	for _, r := range j.Conn.Logs {
-		if !is(&r.Entry) {
-			continue
+// atIdleLimit finds the idle limit that fits a gap, or nil.
+func (j *judge) atIdleLimit(gap time.Duration) *Limit {
+	for i := range j.Limits {
+		l := &j.Limits[i]
+		if l.Kind == Idle && gap >= l.Value.Std()-Slack-50*time.Millisecond && gap <= l.Value.Std()+late {
+			return l
 		}
-		if !r.Ambiguous {
-			return r
-		}
-		shared++
-		if first == nil {
-			first = r
-		}
-	}
-	if first != nil && (shared >= first.Candidates || shared >= logsKept) {
-		return first
 	}
 	return nil
+}
+
+// smallest is the smallest limit of a kind, or nil.
+func (j *judge) smallest(k LimitKind) (best *Limit) {
+	for i := range j.Limits {
+		if l := &j.Limits[i]; l.Kind == k && (best == nil || l.Value < best.Value) {
+			best = l
+		}
+	}
+	return best
+}
+
+// line is the first joined entry of a kind that came with the end. Ambiguous
+// ones count only when there are as many lines as conns they fit, so that each
+// conn has its own.
+func (j *judge) line(is func(*logparse.Entry) bool) *LogRef {
+	for _, r := range j.Conn.Logs {
+		if is(&r.Entry) && withEnd(r, j.Conn) && (r.group == nil || r.group.lines >= len(r.group.conns)) {
+			return r
+		}
+	}
+	return nil
+}
+
+// withEnd says that an entry is not from long before the end.
+func withEnd(r *LogRef, c *Conn) bool {
+	return r.At.Sub(c.EndAt()) > -joinWithin
 }
 
 func (j *judge) anyLine() *LogRef {

@@ -16,7 +16,7 @@ type Sample struct {
 	LongestGap   Millis `json:"longest_gap_ms"`
 	LongestGapAt Time   `json:"longest_gap_at"`
 	// Gaps counts gaps by log2 of milliseconds: bucket i holds [2^i, 2^(i+1)) ms,
-	// the first also all below, the last also all above. A gap below 1 ms is no gap.
+	// the last also all above. Below 1 ms there is no gap.
 	Gaps      [GapBuckets]uint32 `json:"gaps"`
 	Collapsed uint64             `json:"collapsed,omitempty"` // frames not kept as records
 	// Violations travel with the last sample only.
@@ -75,6 +75,9 @@ type Traffic struct {
 	// receiver; BlockedNow says that one is waiting at this moment.
 	Blocked    Millis `json:"blocked_ms,omitempty"`
 	BlockedNow bool   `json:"blocked_now,omitempty"`
+	// BlockedAtEnd is how long such a write had been waiting when the first side
+	// ended; it comes with the last sample.
+	BlockedAtEnd Millis `json:"blocked_at_end_ms,omitempty"`
 }
 
 // LastByte is the time of the last byte in either direction.
@@ -82,7 +85,7 @@ func (s *Sample) LastByte() Time {
 	return max(s.Dir[ws.FromClient].LastByte, s.Dir[ws.FromServer].LastByte)
 }
 
-// Frames is the number of frames of both directions.
+// FrameCount is the number of frames of both directions.
 func (s *Sample) FrameCount() uint64 {
 	return s.Dir[0].FrameCount() + s.Dir[1].FrameCount()
 }

@@ -1,11 +1,10 @@
 package monitor
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/wstap/wstap/ws"
 )
 
 // beginSettling puts a conn whose end has begun on the list: who ended first,
@@ -54,18 +53,16 @@ const settleAtOnce = 500
 // complete says that nothing more can be expected to change the verdict.
 func (s *State) complete(c *Conn) bool {
 	o := c.Other()
-	return o != nil && !o.EndAt().IsZero() && len(c.Logs) > 0
+	if o == nil || o.EndAt().IsZero() {
+		return false
+	}
+	return slices.ContainsFunc(c.Logs, func(r *LogRef) bool { return !r.Ambiguous && r.At.Sub(c.EndAt()) > -time.Second })
 }
 
 func (s *State) judge(c *Conn) {
-	k := Case{Conn: c, Other: c.Other(), LogBlind: s.LogBlind()}
-	if l, ok := s.IdleLimit(c); ok {
-		k.Idle = &l
-	}
-	if l, ok := s.LifetimeLimit(c); ok {
-		k.Lifetime = &l
-	}
-	k.Mass = s.massAround(c)
+	k := Case{Conn: c, Other: c.Other(), Limits: s.Limits(c), LogBlind: s.LogBlind()}
+	k.Mass, k.SameGap = s.massAround(c)
+	k.BackTap = s.HasRole(Back)
 	k.Notice = s.noticeNear(c.EndAt())
 	c.Verdict = Judge(k)
 }
@@ -82,85 +79,110 @@ func (s *State) finish(c *Conn) {
 	}
 	s.learnFrom(c)
 	if s.busyEnd(c) {
-		s.busyDone = append(s.busyDone, c.end())
+		s.busyDone = append(s.busyDone, endingOf(c))
+	}
+	if !c.Ended.IsZero() {
+		s.retire(c)
 	}
 }
 
-// sideEnding is when nginx's side ended a conn of a role.
+// sideEnding is when nginx's side ended a conn of a tap.
 type sideEnding struct {
-	role Role
-	at   Time
+	tap roleKey
+	at  Time
+	gap time.Duration
 }
 
-func (c *Conn) end() sideEnding { return sideEnding{c.Role, c.EndAt()} }
+func endingOf(c *Conn) sideEnding { return sideEnding{tapOf(c), c.EndAt(), c.Gap(c.Ended)} }
+
+func tapOf(c *Conn) roleKey { return roleKey{c.ID.Tap, c.Tap} }
 
 // learnFrom feeds the learner with endings that nginx's side made.
 func (s *State) learnFrom(c *Conn) {
-	if len(c.CloseFrames) > 0 || !c.IsUpgraded() || c.ByTap || !endedByProxySide(c) || !bothByProxy(c) || c.Verdict.Cause == CauseProxyShutdown {
+	if !s.quietEnd(c) || c.Verdict.Cause == CauseProxyShutdown || c.FirstEnd().How == HowReset {
 		return
 	}
-	s.learner.learn(c, c.Gap(c.Ended))
+	proven := slices.ContainsFunc(c.Logs, func(r *LogRef) bool { return isTunnelTimeout(&r.Entry) && !r.Ambiguous && withEnd(r, c) })
+	if s.learner.learn(c, c.Gap(c.Ended), proven) {
+		s.reconsider(tapOf(c))
+	}
 }
 
-// endedByProxySide says that on this leg nginx ended first.
-func endedByProxySide(c *Conn) bool {
-	e := c.FirstEnd()
-	if e == nil || e.How == HowReset {
-		return false
+// reconsider judges again what had no good explanation before a limit of its
+// tap was learned: the first drops are the ones that are looked at.
+func (s *State) reconsider(tap roleKey) {
+	for c := range s.Conns {
+		if !c.Settled || c.settling || tapOf(c) != tap || c.Verdict.Confidence != Possible || !s.quietEnd(c) {
+			continue
+		}
+		was := c.Verdict.Cause
+		s.judge(c)
+		if c.Verdict.Cause != was || c.Verdict.Confidence != Possible {
+			s.Totals.Causes[was]--
+			s.Totals.Causes[c.Verdict.Cause]++
+			s.settled = append(s.settled, c)
+		}
 	}
-	switch c.Role {
-	case Front:
-		return e.Dir == ws.FromServer
-	case Back:
-		return e.Dir == ws.FromClient
-	}
-	return true
 }
 
-// busyEnds is the times at which nginx's side ended busy conns, by role,
-// sorted: of the conns that settle, and of those that did a moment ago.
-func (s *State) busyEnds() map[Role][]Time {
-	m := map[Role][]Time{}
+// quietEnd says that nginx's side ended a tunnel without a close frame.
+func (s *State) quietEnd(c *Conn) bool {
+	return c.IsUpgraded() && !c.ByTap && c.FirstEnd() != nil && c.closeBeforeEnd() == nil && originOf(c).byNginx()
+}
+
+// busyEnds is how nginx's side ended busy conns, by tap, sorted by time: of the
+// conns that settle, and of those that did a moment ago.
+func (s *State) busyEnds() map[roleKey][]sideEnding {
+	m := map[roleKey][]sideEnding{}
 	for _, c := range s.settling {
 		if s.busyEnd(c) {
-			m[c.Role] = append(m[c.Role], c.EndAt())
+			m[tapOf(c)] = append(m[tapOf(c)], endingOf(c))
 		}
 	}
 	const remembered = 30 * time.Second // a mass of thousands takes that long to settle
 	s.busyDone = slices.DeleteFunc(s.busyDone, func(e sideEnding) bool { return s.now.Sub(e.at) > remembered })
-	for _, e := range s.busyDone {
-		m[e.role] = append(m[e.role], e.at)
+	if n := len(s.busyDone); n > 65536 {
+		s.busyDone = slices.Clone(s.busyDone[n-65536:])
 	}
-	for _, ts := range m {
-		slices.Sort(ts)
+	for _, e := range s.busyDone {
+		m[e.tap] = append(m[e.tap], e)
+	}
+	for _, es := range m {
+		slices.SortFunc(es, func(a, b sideEnding) int { return cmp.Compare(a.at, b.at) })
 	}
 	return m
 }
 
-// massAround counts other conns of the leg that nginx's side ended within a
-// second of c although they were not idle for their limit.
-func (s *State) massAround(c *Conn) int {
+// massLook bounds how many of a mass are compared one by one.
+const massLook = 256
+
+// massAround counts other conns of the tap that nginx's side ended within a
+// second of c although they were not idle for their limit, and those of them
+// that had been silent for as long as c.
+func (s *State) massAround(c *Conn) (mass, sameGap int) {
 	if !s.busyEnd(c) {
-		return 0
+		return 0, 0
 	}
-	ts := s.busy[c.Role]
-	from, _ := slices.BinarySearch(ts, c.EndAt().Add(-time.Second))
-	to, _ := slices.BinarySearch(ts, c.EndAt().Add(time.Second)+1)
-	return max(to-from-1, 0)
+	es := s.busy[tapOf(c)]
+	byTime := func(e sideEnding, t Time) int { return cmp.Compare(e.at, t) }
+	from, _ := slices.BinarySearchFunc(es, c.EndAt().Add(-time.Second), byTime)
+	to, _ := slices.BinarySearchFunc(es, c.EndAt().Add(time.Second)+1, byTime)
+	around := es[from:to]
+	for _, e := range around[:min(len(around), massLook)] {
+		if g := c.Gap(c.Ended); g >= learnLeast && (e.gap-g).Abs() <= learnWithin {
+			sameGap++
+		}
+	}
+	return max(len(around)-1, 0), max(sameGap-1, 0)
 }
 
+// busyEnd: a quiet end that no idle limit explains.
 func (s *State) busyEnd(c *Conn) bool {
-	if !c.IsUpgraded() || len(c.CloseFrames) > 0 || !endedByProxySide(c) || !bothByProxy(c) {
+	if !s.quietEnd(c) {
 		return false
 	}
 	l, ok := s.IdleLimit(c)
 	return !ok || c.Gap(c.Ended) < l.Value.Std()-time.Second || c.Gap(c.Ended) < l.Value.Std()/2
-}
-
-// bothByProxy is false if the other leg shows that somebody else began.
-func bothByProxy(c *Conn) bool {
-	o := c.Other()
-	return o == nil || o.FirstEnd() == nil || endedByProxySide(o)
 }
 
 // noticeNear finds a line of a worker that left within a second of t.
@@ -173,16 +195,17 @@ func (s *State) noticeNear(t Time) *LogRef {
 		if r.Entry.Kind == kindGraceful { // the tunnels live on; the exit is what ends them
 			continue
 		}
-		if fitsTime(r, t) {
+		if s.fitsTime(r, t) {
 			return r
 		}
 	}
 	return nil
 }
 
-// isStop says that a signal line speaks of the end of nginx, not of a reload.
+// isStop says that a signal line speaks of a stop that ends tunnels: a reload
+// and SIGQUIT leave them alone.
 func isStop(raw string) bool {
-	for _, sig := range []string{"SIGTERM", "SIGINT", "SIGQUIT"} {
+	for _, sig := range []string{"SIGTERM", "SIGINT"} {
 		if strings.Contains(raw, sig) {
 			return true
 		}

@@ -3,6 +3,9 @@ package monitor
 import (
 	"maps"
 	"slices"
+
+	"github.com/wstap/wstap/logparse"
+	"github.com/wstap/wstap/ws"
 )
 
 // Baseline ends a snapshot: what the events before it cannot rebuild, because
@@ -19,6 +22,7 @@ type Baseline struct {
 	LogN    uint64         `json:"log_n"` // number of the newest log entry
 	Conns   []baselineConn `json:"conns"`
 	Learned []learnedLimit `json:"learned,omitempty"`
+	Pending []uint64       `json:"pending,omitempty"` // log entries that wait for their conn
 	Lowest  map[string]int `json:"lowest_level,omitempty"`
 }
 
@@ -31,12 +35,17 @@ type baselineConn struct {
 	Pinned  bool     `json:"pinned,omitempty"`
 	Verdict *Verdict `json:"verdict,omitempty"` // settled
 	Logs    []uint64 `json:"logs,omitempty"`    // numbers of the log entries joined
+	// Violations of an open conn, which samples do not bring.
+	Violations []ViolationCount `json:"violations,omitempty"`
 }
 
+// learnedLimit is what the learner knows of one tap.
 type learnedLimit struct {
 	Tap   Instance `json:"tap"`
 	Leg   string   `json:"leg"`
 	Value Millis   `json:"value_ms"`
+	Gaps  []Millis `json:"gaps_ms"`
+	At    []Time   `json:"at"`
 }
 
 func (*Baseline) Type() string { return "baseline" }
@@ -90,9 +99,14 @@ const baselineConns = 1000
 func (s *State) baseline() *Baseline {
 	b := &Baseline{Header: Header{At: s.now}, Started: s.started, Totals: s.Totals.clone(), NextSeq: s.nextSeq, Links: s.links, LogN: s.logN}
 	for k, e := range s.learner.taps {
-		if e.limit != 0 {
-			b.Learned = append(b.Learned, learnedLimit{k.tap, k.name, Millis(e.limit)})
+		l := learnedLimit{Tap: k.tap, Leg: k.name, Value: Millis(e.limit)}
+		for _, o := range e.seen {
+			l.Gaps, l.At = append(l.Gaps, Millis(o.gap)), append(l.At, o.at)
 		}
+		b.Learned = append(b.Learned, l)
+	}
+	for _, r := range s.pending {
+		b.Pending = append(b.Pending, r.N)
 	}
 	b.Lowest = map[string]int{}
 	for k, l := range s.lowest {
@@ -108,6 +122,9 @@ func baselineOf(c *Conn) baselineConn {
 	}
 	for _, r := range c.Logs {
 		b.Logs = append(b.Logs, r.N)
+	}
+	if c.Ended.IsZero() {
+		b.Violations = slices.Clone(c.Sample.Violations)
 	}
 	if c.Settled {
 		v := c.Verdict
@@ -179,7 +196,7 @@ func (c *Conn) lostEvents(h Header, opaque bool) (evs []Event) {
 	}
 	for d, reason := range c.Lost {
 		if reason != "" {
-			evs = append(evs, &Lost{Header: h, Dir: dirOf(d), Reason: reason})
+			evs = append(evs, &Lost{Header: h, Dir: ws.Direction(d), Reason: reason})
 		}
 	}
 	return evs
@@ -202,14 +219,14 @@ func (s *State) applyBaseline(ev *Baseline) {
 		}
 	}
 	s.based = nil
-	for _, l := range ev.Learned {
-		if s.learner.taps == nil {
-			s.learner.taps = map[roleKey]*endings{}
+	s.learner.restore(ev.Learned)
+	for _, n := range ev.Pending {
+		if r := byN[n]; r != nil {
+			s.pending = append(s.pending, r)
 		}
-		s.learner.taps[roleKey{l.Tap, l.Leg}] = &endings{limit: l.Value.Std()}
 	}
 	for k, l := range ev.Lowest {
-		s.lowest[k] = levelOf(l)
+		s.lowest[k] = logparse.Level(l)
 	}
 	s.settle(false)
 	s.settled = nil
@@ -231,7 +248,13 @@ func (s *State) restore(c *Conn, b baselineConn, logs map[uint64]*LogRef) {
 	for _, n := range b.Logs {
 		if r := logs[n]; r != nil {
 			attach(c, r)
+			if !r.Ambiguous && r.Entry.Has(logparse.HasConnection) {
+				s.byNgx[ngxOf(r)] = c
+			}
 		}
+	}
+	if b.Violations != nil {
+		c.Sample.Violations = slices.Clone(b.Violations)
 	}
 	c.Seq, c.Pinned = b.Seq, b.Pinned
 	if c.Link != nil && b.Link != 0 {
@@ -245,6 +268,21 @@ func (s *State) restore(c *Conn, b baselineConn, logs map[uint64]*LogRef) {
 		if o == c {
 			s.settling = append(s.settling[:i], s.settling[i+1:]...)
 			break
+		}
+	}
+}
+
+func (l *learner) restore(known []learnedLimit) {
+	for _, k := range known {
+		if l.taps == nil {
+			l.taps = map[roleKey]*endings{}
+		}
+		e := &endings{limit: k.Value.Std()}
+		for i := range min(len(k.Gaps), len(k.At), learnKeep) {
+			e.seen = append(e.seen, ending{k.Gaps[i].Std(), k.At[i]})
+		}
+		if len(l.taps) < mapMost {
+			l.taps[roleKey{k.Tap, k.Leg}] = e
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package monitor
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/wstap/wstap/logparse"
@@ -24,23 +26,23 @@ const (
 // Totals are sums over all conns ever seen, evicted ones included; both conns
 // of a link count.
 type Totals struct {
-	Conns, Links                uint64
-	Upgraded, Refused, Failed   uint64
-	Open, Closed                uint64
-	Frames, Bytes               uint64
-	HTTP                        map[string]uint64 // plain HTTP by status
-	Dropped                     map[string]uint64 // by what
-	Evicted                     uint64
-	Events, Unknown, Oddities   uint64
-	ClockSteps                  uint64
-	Causes                      map[Cause]uint64
-	Codes                       map[ws.CloseCode]uint64 // derived ones included
-	LogLines, LogParsed, LogBad uint64
-	LogLevels                   map[string]uint64
-	LogKinds                    map[string]uint64
-	LogSummed                   uint64 // of LogLines, those only counted
-	ViolationsByRule            map[string]uint64
-	Collapsed                   uint64
+	Conns, Links                     uint64
+	Upgraded, Refused, Failed        uint64
+	Open, Closed                     uint64
+	Frames, Bytes                    uint64
+	HTTP                             map[string]uint64 // plain HTTP by status
+	Dropped                          map[string]uint64 // by what
+	Evicted                          uint64
+	Events, Unknown, Oddities        uint64
+	ClockSteps                       uint64
+	Causes                           map[Cause]uint64
+	Codes                            map[ws.CloseCode]uint64 // derived ones included
+	LogLines, LogParsed, LogUnparsed uint64
+	LogLevels                        map[string]uint64
+	LogKinds                         map[string]uint64
+	LogSummed                        uint64 // of LogLines, those only counted
+	ViolationsByRule                 map[string]uint64
+	Collapsed                        uint64
 }
 
 // DroppedAll is the number of records dropped, of whatever kind.
@@ -54,12 +56,13 @@ func (t *Totals) DroppedAll() (n uint64) {
 // LogRef is a log entry kept, with the conns it was joined to.
 type LogRef struct {
 	LogLine
-	N          uint64 // number in order of arrival, from 1
-	Joined     []ID   // both legs of one WebSocket; more when Ambiguous
-	Score      int    // of the join; see join.go
-	Candidates int    // how many were equal
-	Exact      bool   // joined by X-Ngx-Conn or by another line of the same *N
-	Ambiguous  bool   // several candidates were equal
+	N         uint64 // number in order of arrival, from 1
+	Joined    []ID   // both legs of one WebSocket; more when Ambiguous
+	Score     int    // of the join; see join.go
+	Exact     bool   // joined by X-Ngx-Conn or by another line of the same *N
+	Ambiguous bool   // several candidates were equal
+
+	group *joinGroup // of an ambiguous one
 }
 
 // State is everything known, as one plain value. Apply is its only mutator
@@ -69,7 +72,7 @@ type State struct {
 	Bounds  Bounds
 	Hellos  []*Hello
 	Healths []*Health // newest of each name, in order of first sight
-	Stand   []string  // notes of all hellos
+	Notes   []string  // of all hellos
 
 	now     Time
 	started Time // first event
@@ -90,8 +93,10 @@ type State struct {
 	pending  []*LogRef // not joined yet
 	byNgx    map[ngxConn]*Conn
 	settling []*Conn
-	busy     map[Role][]Time // see busyEnds; of one call of settle
-	busyDone []sideEnding    // of conns that have settled, not older than half a minute
+	busy     map[roleKey][]sideEnding // see busyEnds; of one call of settle
+	busyDone []sideEnding             // of conns that have settled, not older than half a minute
+	groups   map[groupKey]*joinGroup
+	step     time.Duration // the wall clock's steps since the anchor
 	notices  []*LogRef
 	based    []baselineConn // of the partial Baselines of a snapshot
 	settled  []*Conn        // since the last Settled
@@ -121,6 +126,7 @@ func NewState(b Bounds) *State {
 		keys:   map[string]*keyGroup{},
 		byNgx:  map[ngxConn]*Conn{},
 		lowest: map[string]logparse.Level{},
+		groups: map[groupKey]*joinGroup{},
 		Totals: Totals{
 			HTTP: map[string]uint64{}, Dropped: map[string]uint64{}, Causes: map[Cause]uint64{}, Codes: map[ws.CloseCode]uint64{},
 			LogLevels: map[string]uint64{}, LogKinds: map[string]uint64{}, ViolationsByRule: map[string]uint64{},
@@ -176,8 +182,13 @@ func (s *State) HasRole(r Role) bool {
 	return false
 }
 
-// FollowsLog says whether any log entry or log source was seen.
-func (s *State) FollowsLog() bool { return len(s.lowest) > 0 }
+// FollowsLog says whether any log entry was seen, or a log is waited for.
+func (s *State) FollowsLog() bool {
+	return len(s.lowest) > 0 || slices.ContainsFunc(s.Healths, func(h *Health) bool { return strings.HasPrefix(h.Name, HealthLog) })
+}
+
+// HealthLog begins the names of the healths of followed logs.
+const HealthLog = "log "
 
 // LogBlind says that no log seen so far holds entries as low as info, the
 // level idle kills are written at.
@@ -193,26 +204,34 @@ func (s *State) LogBlind() bool {
 	return true
 }
 
-func (s *State) evictClosed() {
-	for len(s.closed) > s.Bounds.Closed {
-		i := 0
-		for i < len(s.closed) && (s.closed[i].Pinned || !s.closed[i].Settled) {
-			i++
+// retire puts a conn that is closed and judged on the list to evict from.
+func (s *State) retire(c *Conn) {
+	s.closed = append(s.closed, c)
+	for len(s.closed) > s.Bounds.Closed && s.evictOldest() {
+	}
+}
+
+// evictOldest evicts the oldest closed conn that is not pinned; false if there
+// is none.
+func (s *State) evictOldest() bool {
+	for i, c := range s.closed {
+		if c.Pinned {
+			continue
 		}
-		if i == len(s.closed) {
-			return
-		}
-		s.evict(s.closed[i])
 		copy(s.closed[1:i+1], s.closed[:i]) // pinned ones move up, the rest stays
 		s.closed[0] = nil
 		s.closed = s.closed[1:]
+		s.evict(c)
+		return true
 	}
+	return false
 }
 
 func (s *State) evict(c *Conn) {
 	delete(s.conns, c.ID)
 	s.dropKey(c)
 	s.dropNgx(c)
+	c.Link.drop(c)
 	s.list[c.place] = nil
 	s.holes++
 	if s.holes > 64 && s.holes > len(s.list)/4 {
@@ -233,43 +252,9 @@ func (s *State) compact() {
 	s.list, s.holes = keep, 0
 }
 
-// phases is the transition table: phase × event type to phase. What is absent
-// does not change the phase; what must not happen is counted as an oddity.
-var phases = map[string][4]Phase{
-	"response":    {Connecting, Open, Closing, Dead}, // to Open by its status, see applyResponse
-	"dial_error":  {Dead, odd, odd, odd},
-	"close_frame": {odd, Closing, Closing, odd},
-	"side_ended":  {Closing, Closing, Closing, odd},
-	"closed":      {Dead, Dead, Dead, Dead}, // dead already after a failed dial
-	"request":     {Connecting, odd, odd, odd},
-	"opened":      {Connecting, odd, odd, odd},
-	"lost":        {Connecting, Open, Closing, odd},
-	"violation":   {Connecting, Open, Closing, odd},
-}
-
-// odd marks an impossible pair.
-const odd Phase = 0xff
-
-// enter moves c by the table; an impossible pair changes nothing but a count.
-func (s *State) enter(c *Conn, event string) {
-	row, ok := phases[event]
-	if !ok {
-		return
-	}
-	if next := row[c.Phase]; next == odd {
-		s.Totals.Oddities++
-	} else {
-		c.Phase = next
-	}
-}
-
 // settleAfter is how long after its close a verdict waits for the other leg
 // and the log, in event time (design §8).
 const settleAfter = 2 * time.Second
-
-func dirOf(i int) ws.Direction { return ws.Direction(i & 1) }
-
-func levelOf(i int) logparse.Level { return logparse.Level(i) }
 
 func dirName(d ws.Direction) string {
 	if d == ws.FromClient {

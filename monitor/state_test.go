@@ -206,8 +206,8 @@ func TestPhases(t *testing.T) {
 				odds := w.s.Totals.Oddities
 				w.apply(make(l.head()))
 				w.wait(3 * time.Second)
-				row, inTable := phases[name]
-				wantOdd := name == "opened" || (inTable && row[phase] == odd)
+				second := name == "request" || (name == "response" && phase != Connecting) || (name == "closed" && phase == Dead)
+				wantOdd := second || phases[name][phase] == odd
 				if got := w.s.Totals.Oddities > odds; got != wantOdd {
 					t.Errorf("oddity counted: %v, want %v", got, wantOdd)
 				}
@@ -458,10 +458,12 @@ func TestSnapshot(t *testing.T) {
 	w.wait(3 * time.Second)
 	open, _ := w.pair("k2", "/open")
 	open.frame(client, ws.OpText)
+	w.apply(&Violation{Header: open.head(), Dir: client, Rule: "reserved-bits", Section: "s", Count: 1})
 	refused := w.open("front", "k3", "/refused")
 	refused.answer(403)
 	refused.closed()
 	w.wait(time.Second)
+	w.tunnelLine("info", "upstream timed out (110: Connection timed out)", "/waits", 9) // for a conn that has not ended
 
 	s2 := NewState(Bounds{})
 	for _, ev := range throughJSON(t, w.s.Snapshot(1000)) {
@@ -476,6 +478,10 @@ func TestSnapshot(t *testing.T) {
 	}
 	compare("at the snapshot")
 	n := len(w.evs)
+	late := w.open("front", "k9", "/waits")
+	late.answer(101)
+	late.end(server, HowFIN)
+	open.s.Violations = []ViolationCount{{"reserved-bits", client, 3}}
 	open.fin(client)
 	w.wait(4 * time.Second)
 	for _, ev := range w.evs[n:] {

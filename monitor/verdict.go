@@ -32,21 +32,25 @@ type Verdict struct {
 // Case is all that a verdict may look at.
 type Case struct {
 	Conn     *Conn
-	Other    *Conn // the other leg, nil when it is not seen
-	Idle     *Limit
-	Lifetime *Limit
+	Other    *Conn   // the other leg, nil when it is not seen
+	Limits   []Limit // all that hold for Conn
 	Mass     int     // other conns that nginx's side ended within a second, not idle
+	SameGap  int     // of those, the ones that had been silent for as long
+	BackTap  bool    // some tap is behind nginx
 	Notice   *LogRef // a reload's or stop's log line that fits the time
 	LogBlind bool    // a log is followed, and its level hides idle kills
 }
 
 // Judge is pure: the same case gives the same verdict.
 func Judge(k Case) Verdict {
-	j := &judge{Case: k}
+	j := &judge{Case: k, origin: originOf(k.Conn)}
 	j.front, j.back = k.Conn.Legs()
 	j.code()
 	j.firstEnd()
 	j.cause()
+	if len(j.v.Evidence) == 0 {
+		j.say("how it ended was not seen")
+	}
 	return j.v
 }
 
@@ -54,6 +58,8 @@ func Judge(k Case) Verdict {
 type judge struct {
 	Case
 	front, back *Conn
+	origin      origin
+	quoted      map[*LogRef]bool
 	v           Verdict
 }
 
@@ -67,23 +73,27 @@ func (j *judge) cause() {
 		j.conclude(CauseTapShutdown, Confirmed)
 	case c.Dial != nil:
 		j.connectFailed()
-	case !c.IsUpgraded() && !c.Opaque:
+	case !c.IsUpgraded() && (c.Answer != nil || c.decoded()):
 		j.noUpgrade()
 	default:
 		j.tunnel()
 	}
 }
 
-// code fills in the close code: the first close frame's, else the derived 1006.
+// code fills in the close code: the first close frame's before the end, else
+// the derived 1006. Where frames could not be decoded there is none: nobody
+// knows that no close frame came.
 func (j *judge) code() {
 	c := j.Conn
 	j.v.CloseFrom = "none"
 	if !c.IsUpgraded() {
 		return
 	}
-	f := firstCloseFrame(c)
+	f := c.closeBeforeEnd()
 	if f == nil {
-		j.setCode(ws.CloseAbnormal, true, "")
+		if c.decoded() {
+			j.setCode(ws.CloseAbnormal, true, "")
+		}
 		return
 	}
 	j.setCode(f.Code, f.Derived, f.Reason)
@@ -93,19 +103,6 @@ func (j *judge) code() {
 
 func (j *judge) setCode(code ws.CloseCode, derived bool, reason string) {
 	j.v.Code, j.v.CodeDerived, j.v.CodeName, j.v.Reason = code, derived, code.Name(), reason
-}
-
-func firstCloseFrame(c *Conn) *CloseFrame {
-	if len(c.CloseFrames) == 0 {
-		return nil
-	}
-	first := &c.CloseFrames[0]
-	for i := range c.CloseFrames {
-		if c.CloseFrames[i].At < first.At {
-			first = &c.CloseFrames[i]
-		}
-	}
-	return first
 }
 
 func (j *judge) firstEnd() {
@@ -122,7 +119,7 @@ func (j *judge) connectFailed() {
 	j.say("%s our connection to %s failed after %s: %s; the client side was reset", clock(d.At), j.Conn.Server, span(d.Took.Std()), d.Error)
 	if line := j.anyLine(); line != nil {
 		j.quote(line)
-		j.say("nginx saw the reset that wstap passed on; without wstap it would have logged connect() failed")
+		j.say("nginx saw the reset that wstap passed on (104); without wstap it would have logged connect() failed with the errno above")
 	}
 	j.conclude(CauseConnectFailed, Confirmed)
 }
@@ -132,6 +129,10 @@ func (j *judge) noUpgrade() {
 	if c.Answer != nil {
 		j.say("%s the answer was %d %s, not 101", clock(c.Answer.At), c.Answer.Status, c.Answer.Reason)
 		j.otherHandshake()
+		j.strippedUpgrade()
+		if c.Role == Front && j.BackTap && j.Other == nil {
+			j.say("no request for it came to a back tap: nginx answered itself, or asked a server that no tap is before")
+		}
 		j.quoteAny()
 		j.conclude(CauseRefused, Confirmed)
 		return
@@ -142,10 +143,20 @@ func (j *judge) noUpgrade() {
 	j.otherHandshake()
 	j.quoteAny()
 	conf := Likely
-	if j.Other != nil || len(c.Logs) > 0 {
+	if j.Other != nil && (j.Other.Dial != nil || j.Other.Answer != nil || j.Other.FirstEnd() != nil) || j.anyLine() != nil {
 		conf = Confirmed
 	}
 	j.conclude(CauseHandshakeFailed, conf)
+}
+
+// strippedUpgrade: the commonest misconfiguration leaves no log line.
+func (j *judge) strippedUpgrade() {
+	for _, c := range []*Conn{j.Conn, j.Other} {
+		if c != nil && c.Role == Back && c.Request != nil && c.Key() != "" && len(c.Request.Upgrade) == 0 {
+			j.say("the request came to the server with a Sec-WebSocket-Key and without an Upgrade header: nginx does not pass Upgrade on unless proxy_set_header says so")
+			return
+		}
+	}
 }
 
 // otherHandshake tells what the other leg saw of the attempt.
@@ -168,65 +179,13 @@ func (j *judge) tunnel() {
 		j.idleTimeout, j.lifetimeLimit, j.vanished, j.fin,
 	} {
 		if rule() {
-			j.contrast()
+			j.caveats()
 			return
 		}
 	}
 	j.sayEnds()
 	j.conclude(CauseUnknown, Possible)
-}
-
-// origin says who began the end of a tunnel, as far as the legs show.
-type origin uint8
-
-const (
-	byUnknown  origin = iota
-	byClient          // seen on the front leg
-	byServer          // seen on the back leg
-	byProxy           // nginx ended both legs itself
-	proxySide         // front leg alone: nginx, passing on the server's end or its own
-	proxySideB        // back leg alone: nginx, passing on the client's end or its own
-)
-
-func (j *judge) origin() origin {
-	f, b := j.front, j.back
-	switch {
-	case f == nil && b == nil:
-		return j.roleless()
-	case b == nil:
-		return pick(f, byClient, proxySide)
-	case f == nil:
-		return pick(b, proxySideB, byServer)
-	}
-	fo, bo := pick(f, byClient, byProxy), pick(b, byProxy, byServer)
-	switch {
-	case fo == byUnknown || bo == byUnknown:
-		return max(fo, bo)
-	case fo == byProxy && bo == byProxy:
-		return byProxy
-	case fo == byClient && bo == byServer: // both: who was first
-		if f.EndAt() <= b.EndAt() {
-			return byClient
-		}
-		return byServer
-	case fo == byClient:
-		return byClient
-	}
-	return byServer
-}
-
-// roleless judges a tap whose side of nginx is not known: the ends as seen.
-func (j *judge) roleless() origin { return pick(j.Conn, byClient, byServer) }
-
-func pick(c *Conn, client, server origin) origin {
-	e := c.FirstEnd()
-	switch {
-	case e == nil:
-		return byUnknown
-	case e.Dir == ws.FromClient:
-		return client
-	}
-	return server
+	j.caveats()
 }
 
 // bothLegs says that the other leg's end is in, too.
@@ -234,7 +193,8 @@ func (j *judge) bothLegs() bool {
 	return j.Other != nil && j.Other.FirstEnd() != nil
 }
 
-// sure is Confirmed when both legs are seen or a log line supports it.
+// sure is Confirmed when both legs are seen to have ended or a log line
+// supports it.
 func (j *judge) sure(line *LogRef, otherwise Confidence) Confidence {
 	if j.bothLegs() || line != nil {
 		return Confirmed

@@ -220,6 +220,7 @@ func TestMassDisconnect(t *testing.T) {
 	for _, key := range []string{"a", "b", "c", "d", "e"} {
 		f, b := w.pair(key, "/busy/"+key)
 		legs = append(legs, f, b)
+		w.wait(700 * time.Millisecond) // so that each has been silent for another time
 	}
 	w.wait(time.Second)
 	for _, l := range legs {

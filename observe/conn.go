@@ -15,13 +15,14 @@ type conn struct {
 	lastByte monitor.Time // either direction; the gap runs from here
 
 	sample       monitor.Sample
-	pings        [2]pings
+	pings        [2]*pings // made with the first ping
 	blockedSince [2]monitor.Time
-	blockedAtEnd [2]bool
+	blockedAtEnd [2]bool           // when the first side ended
+	waitedAtEnd  [2]monitor.Millis // for so long
 	endSeen      bool
 	closeFrames  [2]uint8
 
-	last      [monitor.LastFrames]monitor.FrameRecord // ring
+	last      []monitor.FrameRecord // ring, grown to LastFrames
 	frameN    uint64
 	records   []monitor.FrameRecord // since the last Collect
 	collapsed uint64                // of sample.Collapsed, already told
@@ -89,10 +90,15 @@ func (c *conn) control(dir ws.Direction, at monitor.Time, op ws.Opcode, d *ws.Fr
 	case ws.OpClose:
 		c.closeFrame(dir, at, d)
 	case ws.OpPing:
+		if c.pings[dir] == nil {
+			c.pings[dir] = new(pings)
+		}
 		c.pings[dir].sent(&c.sample.Dir[dir], at, d.Control())
 	case ws.OpPong:
 		from := dir.Other()
-		c.pings[from].answered(&c.sample.Dir[from], at, d.Control())
+		if p := c.pings[from]; p != nil {
+			p.answered(&c.sample.Dir[from], at, d.Control())
+		}
 	}
 }
 
@@ -126,7 +132,11 @@ func (c *conn) violation(dir ws.Direction, at monitor.Time, r ws.Rule) {
 const maxRecords = 500
 
 func (c *conn) record(r monitor.FrameRecord) {
-	c.last[c.frameN%monitor.LastFrames] = r
+	if len(c.last) < monitor.LastFrames { // most conns at rest have seen few
+		c.last = append(c.last, r)
+	} else {
+		c.last[c.frameN%monitor.LastFrames] = r
+	}
 	c.frameN++
 	if !c.stream.hub.Records || c.muted {
 		return
@@ -176,11 +186,28 @@ func (c *conn) blocked() bool { return c.blockedSince[0] != 0 || c.blockedSince[
 func (c *conn) end(dir ws.Direction, e *sideEnd) {
 	if !c.endSeen {
 		c.endSeen = true
-		for d := range c.blockedAtEnd {
-			c.blockedAtEnd[d] = c.blockedSince[d] != 0
+		c.noteBlocked(e.at)
+		if c.upgraded != 0 { // the silence before the end is a gap like others, often the one that counts
+			c.gap(e.at)
 		}
 	}
-	c.emit(&monitor.SideEnded{Header: c.head(e.at), Dir: dir, How: e.how, Error: e.text})
+	c.emit(&monitor.SideEnded{Header: c.head(e.at), Dir: dir, How: e.how, Error: e.text, Gap: c.silence(e.at)})
+}
+
+func (c *conn) noteBlocked(at monitor.Time) {
+	for d, since := range c.blockedSince {
+		if since != 0 {
+			c.blockedAtEnd[d], c.waitedAtEnd[d] = true, monitor.Millis(max(at.Sub(since), 0))
+		}
+	}
+}
+
+// silence is how long no byte has come.
+func (c *conn) silence(at monitor.Time) monitor.Millis {
+	if c.lastByte == 0 {
+		return 0
+	}
+	return monitor.Millis(max(at.Sub(c.lastByte), 0))
 }
 
 // snapshot is the sample as of now. Violations travel with the last one only.
@@ -193,7 +220,7 @@ func (c *conn) snapshot(at monitor.Time) monitor.Sample {
 			s.Dir[d].BlockedNow = true
 		}
 		if c.endSeen {
-			s.Dir[d].BlockedNow = c.blockedAtEnd[d]
+			s.Dir[d].BlockedNow, s.Dir[d].BlockedAtEnd = c.blockedAtEnd[d], c.waitedAtEnd[d]
 		}
 	}
 	return s

@@ -86,6 +86,9 @@ func (s *Stream) requests(at monitor.Time, p []byte) []byte {
 			return nil
 		case ws.HTTPHead:
 			s.request(at, d.Head())
+			if s.http == nil {
+				return p
+			}
 			if h.upgrading() && len(p) > 0 {
 				return s.hold(at, p)
 			}
@@ -116,19 +119,19 @@ func (s *Stream) count(dir ws.Direction, at monitor.Time, n, i int) {
 	h.size[dir] += uint64(n)
 }
 
-// request takes a complete request head.
+// request takes a complete request head. It may end the HTTP mode.
 func (s *Stream) request(at monitor.Time, head *ws.Head) {
 	h := s.http
+	if len(h.waiting) >= maxWaiting {
+		s.goOpaque(ws.FromClient, at, "too many requests without an answer")
+		return
+	}
 	h.nth++
 	x := exchange{method: head.Method, began: h.began[ws.FromClient]}
 	if req, ok := ws.UpgradeRequest(head); ok {
 		x.request = req
 		x.conn = s.openRequest(at, x.began, head, &req)
 		s.conn = x.conn
-	}
-	if len(h.waiting) >= maxWaiting {
-		s.goOpaque(ws.FromClient, at, "too many requests without an answer")
-		return
 	}
 	h.waiting = append(h.waiting, x)
 }
@@ -166,16 +169,25 @@ func (s *Stream) responses(at monitor.Time, p []byte) []byte {
 				return p
 			}
 		case ws.HTTPEnd:
-			if rest := s.responseEnd(at); rest != nil {
-				s.requests(at, rest)
-				if s.http == nil {
-					return p
-				}
+			if s.requestsAfter(at); s.http == nil {
+				return p
 			}
 		default:
 			s.goOpaque(ws.FromServer, at, lostReason(d))
 			return p
 		}
+	}
+}
+
+// requestsAfter takes the end of a response and decodes what the client sent
+// meanwhile.
+func (s *Stream) requestsAfter(at monitor.Time) {
+	held := s.responseEnd(at)
+	if held == nil {
+		return
+	}
+	if left := s.requests(at, held); len(left) > 0 {
+		s.tunnelBytes(ws.FromClient, at, left)
 	}
 }
 

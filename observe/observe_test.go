@@ -63,6 +63,16 @@ func play(sc script, split func(p string) []string) []monitor.Event {
 	return evs
 }
 
+// only is the events of one type.
+func only[E monitor.Event](evs []monitor.Event) (out []E) {
+	for _, ev := range evs {
+		if e, ok := ev.(E); ok {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 func whole(p string) []string { return []string{p} }
 
 func single(p string) (out []string) {
@@ -519,6 +529,95 @@ func TestNoAllocationPerFrame(t *testing.T) {
 	}
 }
 
+// TestTooManyRequests: pipelined beyond what is remembered, in one piece; an
+// upgrade among those beyond makes no conn of its own.
+func TestTooManyRequests(t *testing.T) {
+	get := "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+	sent := strings.Repeat(get, maxWaiting) + upgrade + strings.Repeat(get, 5)
+	for name, split := range map[string]func(string) []string{"whole": whole, "halves": cut(len(sent) / 2), "the upgrade apart": cut(len(get) * maxWaiting)} {
+		evs := play(script{c(sent)}, split)
+		opened, closed := only[*monitor.Opened](evs), only[*monitor.Closed](evs)
+		if len(opened) != 1 || len(closed) != 1 || !opened[0].Opaque || !strings.Contains(opened[0].Reason, "too many requests") {
+			t.Fatalf("%s: opened %+v, %d closed; want one opaque conn", name, opened, len(closed))
+		}
+		want := uint64(len(sent) - len(get)*maxWaiting) // those before were plain HTTP
+		if got := closed[0].Sample.Dir[client].Bytes; got != want {
+			t.Errorf("%s: %d bytes from the client, want %d", name, got, want)
+		}
+	}
+}
+
+// TestNotHTTPAfterARefusal: what the client sent before the refusal came counts
+// for the conn that it turns out to belong to, to the last byte.
+func TestNotHTTPAfterARefusal(t *testing.T) {
+	garbage := "\x16\x03\x01" + strings.Repeat("x", 1000)
+	evs := play(script{c(upgrade), c(garbage), s("HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")}, whole)
+	closed := only[*monitor.Closed](evs)
+	if len(closed) != 2 {
+		t.Fatalf("%d conns, want the refused one and an opaque one", len(closed))
+	}
+	if got := closed[1].Sample.Dir[client].Bytes; got != uint64(len(garbage)) {
+		t.Errorf("%d bytes of %d counted", got, len(garbage))
+	}
+}
+
+// TestGapAtTheEnd: each end has the silence before it; late bytes do not
+// shorten that of the first.
+func TestGapAtTheEnd(t *testing.T) {
+	var ends []*monitor.SideEnded
+	var last monitor.Sample
+	h := &Hub{Redact: redact.New([]byte("k")), Emit: func(ev monitor.Event) bool {
+		switch ev := ev.(type) {
+		case *monitor.SideEnded:
+			ends = append(ends, ev)
+		case *monitor.Closed:
+			last = ev.Sample
+		}
+		return true
+	}}
+	st := h.Open("front", start, "c", "l")
+	st.Bytes(client, start, []byte(upgrade))
+	st.Bytes(server, start, []byte(switched))
+	st.Blocked(server, start.Add(2*time.Second), true)
+	st.End(client, start.Add(5*time.Second), monitor.HowReset, "")
+	st.Bytes(server, start.Add(6*time.Second), []byte(frame(server, ws.OpText, true, "late")))
+	st.End(server, start.Add(8*time.Second), monitor.HowFIN, "")
+	st.Blocked(server, start.Add(9*time.Second), false)
+	st.Close(start.Add(9*time.Second), false)
+	if len(ends) != 2 || ends[0].Gap.Std() != 5*time.Second || ends[1].Gap.Std() != 2*time.Second {
+		t.Errorf("ends %+v, want gaps of 5s and 2s", ends)
+	}
+	if got := last.Dir[server].BlockedAtEnd.Std(); got != 3*time.Second || last.Dir[client].BlockedAtEnd != 0 {
+		t.Errorf("blocked at the end for %v and %v, want 3s and 0", got, last.Dir[client].BlockedAtEnd.Std())
+	}
+	ends = nil
+	st = h.Open("front", start, "c", "l")
+	st.DialFailed(start, "s", monitor.DialError{})
+	st.End(client, start.Add(time.Second), monitor.HowFIN, "")
+	if len(ends) != 1 || ends[0].Gap != 0 {
+		t.Errorf("without a byte: %+v, want no gap", ends)
+	}
+}
+
+// TestRefusedConnIsCountedOnce: by the hub, for the feed cannot tell a conn
+// refused from one that never was.
+func TestRefusedConnIsCountedOnce(t *testing.T) {
+	n := uint64(0)
+	h := &Hub{Redact: redact.New([]byte("k")), Emit: func(ev monitor.Event) bool {
+		if d, ok := ev.(*monitor.Dropped); ok && d.What == "conns" {
+			n += d.N
+		}
+		_, opened := ev.(*monitor.Opened)
+		return !opened
+	}}
+	st := h.Open("front", start, "c", "l")
+	st.Bytes(client, start, []byte(upgrade))
+	h.Collect(start)
+	if n != 1 {
+		t.Errorf("one conn refused, counted %d times", n)
+	}
+}
+
 // FuzzStream: any bytes in any pieces never panic, and never count other than
 // the bytes that came.
 func FuzzStream(f *testing.F) {
@@ -531,9 +630,14 @@ func FuzzStream(f *testing.F) {
 				b += p.p
 			}
 		}
-		f.Add([]byte(a), []byte(b), uint64(1))
+		f.Add([]byte(a), []byte(b), uint64(1), uint16(0))
 	}
-	f.Fuzz(func(t *testing.T, a, b []byte, seed uint64) {
+	f.Add([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), []byte(nil), uint64(1), uint16(maxWaiting+5))
+	f.Add([]byte(upgrade), []byte(switched), uint64(1), uint16(maxWaiting+5))
+	// The client's bytes are sent again and again: limits on what a stream
+	// remembers are out of reach of small inputs.
+	f.Fuzz(func(t *testing.T, a, b []byte, seed uint64, again uint16) {
+		a = bytes.Repeat(a, 1+min(int(again), 2*maxWaiting, (1<<18)/(len(a)+1)))
 		var counted [2]uint64
 		h := &Hub{Records: true, Redact: redact.New([]byte("k")), Emit: func(ev monitor.Event) bool {
 			if c, ok := ev.(*monitor.Closed); ok {
@@ -548,7 +652,7 @@ func FuzzStream(f *testing.F) {
 		left := [2][]byte{a, b}
 		for len(left[0])+len(left[1]) > 0 {
 			d := ws.Direction(rnd.IntN(2))
-			n := min(len(left[d]), 1+rnd.IntN(64))
+			n := min(len(left[d]), 1+rnd.IntN(64<<rnd.IntN(8)))
 			st.Bytes(d, start, left[d][:n])
 			left[d] = left[d][n:]
 		}

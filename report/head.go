@@ -22,7 +22,7 @@ func (p *printer) head(v *survey, o Options) {
 			p.wrap(plain, "tap       ", tapWords(t))
 		}
 	}
-	for _, note := range v.s.Stand {
+	for _, note := range v.s.Notes {
 		p.wrap(yellow, "note      ", note)
 	}
 	for _, h := range v.s.Healths {
@@ -67,7 +67,7 @@ func tapWords(t monitor.TapInfo) string {
 func (v *survey) assumptions() (out []string) {
 	if v.assumed > 0 {
 		out = append(out, fmt.Sprintf("the idle limit of %s is %s, nginx's default: none was given or learned "+
-			"(--nginx-conf, --read-timeout and --hop tell the real one)",
+			"(--read-timeout tells the real one)",
 			count(v.assumed, "connection", "connections"), limitWords(monitor.Assumed)))
 	}
 	return out
@@ -152,7 +152,7 @@ func (v *survey) missed() (out []string) {
 	add(v.opaque, "opaque connection: no HTTP/1.x that leads to a WebSocket", "opaque connections: no HTTP/1.x that leads to a WebSocket")
 	add(v.unlinked, "connection not linked to its other leg: two fitted equally", "connections not linked to their other leg: two fitted equally")
 	add(t.LogSummed, "log line came too fast and was only counted", "log lines came too fast and were only counted")
-	add(t.LogBad, "log line that is no entry of an error log", "log lines that are no entries of an error log")
+	add(t.LogUnparsed, "log line that is no entry of an error log", "log lines that are no entries of an error log")
 	add(t.Unknown, "event of a connection that is not known", "events of connections that are not known")
 	add(t.Oddities, "event that did not fit its connection's phase", "events that did not fit their connection's phase")
 	add(t.ClockSteps, "step of the wall clock", "steps of the wall clock")

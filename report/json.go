@@ -96,7 +96,7 @@ func totalsOf(t *monitor.Totals) Totals {
 
 func logOf(t *monitor.Totals) Log {
 	return Log{
-		Lines: t.LogLines, Parsed: t.LogParsed, Unparsed: t.LogBad,
+		Lines: t.LogLines, Parsed: t.LogParsed, Unparsed: t.LogUnparsed,
 		Levels: notNil(t.LogLevels), Kinds: notNil(t.LogKinds),
 	}
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // Lines prints events as they come, one readable line for each that somebody
-// would want to know of: `wstap tap --headless`. It is a feed.Writer; a writer
-// that blocks delays the feed, never the traffic.
+// would want to know of: `wstap tap --headless`. It is a feed.Writer, so what
+// it writes to must not block.
 //
 // A conn's last line is printed when its verdict has settled, with the time of
 // its end: up to two seconds later, so lines may be that much out of order.

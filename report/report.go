@@ -4,7 +4,7 @@
 //
 // It only reads: no clock, no file, no verdict of its own. Every text of the
 // wire or of a log passes internal/printable on its way into text, and what
-// JSON holds is escaped so that even a terminal may show it (see safeJSON).
+// JSON holds is escaped so that even a terminal may show it (printable.AppendJSON).
 package report
 
 import "github.com/wstap/wstap/monitor"

@@ -64,8 +64,8 @@ func (p *printer) summaryHead(v *survey) {
 	if taps > tapsMost {
 		p.say("tap          and %s", number(taps-tapsMost))
 	}
-	if len(v.s.Stand) > 0 {
-		p.fit("note         ", strings.Join(v.s.Stand, "; "))
+	if len(v.s.Notes) > 0 {
+		p.fit("note         ", strings.Join(v.s.Notes, "; "))
 	}
 	if v.assumed > 0 {
 		p.say("assumed      idle limit %s, nginx's default", limitWords(monitor.Assumed))

@@ -22,7 +22,19 @@ type observed struct {
 func (o *observed) open(t *tap, at monitor.Time, client net.Conn) {
 	o.tap = t
 	defer o.rescue()
-	o.stream = t.server.hub.Open(t.spec.Name, at, addrText(client.RemoteAddr()), t.listen)
+	o.stream = t.server.hub.Open(t.spec.Name, at, addrText(client.RemoteAddr()), t.acceptedAt(client))
+}
+
+// acceptedAt is the address that the peer dialled: of a wildcard listener it is
+// one of many, and nginx's log names that one.
+func (t *tap) acceptedAt(client net.Conn) string {
+	if t.spec.Listen.Network == "unix" {
+		return t.listen
+	}
+	if at := addrText(client.LocalAddr()); at != t.listen {
+		return at
+	}
+	return t.listen // the one string for all
 }
 
 // tunnel says that bytes may be written before they are told.

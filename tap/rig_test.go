@@ -40,7 +40,9 @@ type rigOptions struct {
 	listen   string // default 127.0.0.1:0
 	upstream string // default a new listener on 127.0.0.1
 	tap      Options
-	prepare  func(*rig) // before Start
+	prepare  func(*rig) // before Listen
+	// listenOnly leaves Serve to the test.
+	listenOnly bool
 }
 
 func newRig(t testing.TB, o rigOptions) *rig {
@@ -63,10 +65,13 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	if o.prepare != nil {
 		o.prepare(r)
 	}
-	if err := r.server.Start(); err != nil {
+	if err := r.server.Listen(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.server.Close)
+	if !o.listenOnly {
+		r.server.Serve()
+	}
 	return r
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/wstap/wstap/observe"
 )
 
-// Server relays at the places of its specs. Start it once; end it with Drain
-// and Close, or with Close alone.
+// Server relays at the places of its specs. Listen and Serve once each; end it
+// with Drain and Close, or with Close alone, also if only Listen was called.
 type Server struct {
 	hub  *observe.Hub
 	opts Options
@@ -53,21 +53,26 @@ func New(hub *observe.Hub, specs []Spec, opts Options, now func() monitor.Time) 
 	return s
 }
 
-// Start listens on all addresses or, with an error, on none.
-func (s *Server) Start() error {
+// Listen binds all addresses or, with an error, none. Who connects waits in
+// the kernel until Serve.
+func (s *Server) Listen() error {
 	for _, t := range s.taps {
 		if err := t.open(); err != nil {
 			s.closeListeners()
 			return err
 		}
 	}
-	for _, t := range s.taps {
-		s.wg.Go(t.acceptLoop) // until its listener is closed
-	}
 	return nil
 }
 
-// Taps describes the taps, with the ports that were chosen if Start was called.
+// Serve begins to accept, after Listen.
+func (s *Server) Serve() {
+	for _, t := range s.taps {
+		s.wg.Go(t.acceptLoop) // until its listener is closed
+	}
+}
+
+// Taps describes the taps, with the ports that were chosen if Listen was called.
 func (s *Server) Taps() []monitor.TapInfo {
 	infos := make([]monitor.TapInfo, len(s.taps))
 	for i, t := range s.taps {

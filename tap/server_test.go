@@ -16,7 +16,7 @@ import (
 	"github.com/wstap/wstap/monitor"
 )
 
-func TestStartListensOnAllOrNone(t *testing.T) {
+func TestListensOnAllOrNone(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func TestStartListensOnAllOrNone(t *testing.T) {
 	defer taken.Close()
 	path := filepath.Join(shortDir(t), "tap")
 	s := newServer(t, "front@unix:"+path+"=a:1", "back@"+taken.Addr().String()+"=b:1")
-	err = s.Start()
+	err = s.Listen()
 	if err == nil || !strings.Contains(err.Error(), taken.Addr().String()) || !strings.Contains(err.Error(), "another port") {
 		t.Errorf("error %v, want one with the address and what to do", err)
 	}
@@ -44,7 +44,7 @@ func newServer(t *testing.T, args ...string) *Server {
 	return s
 }
 
-func TestStartErrorsSayWhatToDo(t *testing.T) {
+func TestListenErrorsSayWhatToDo(t *testing.T) {
 	for _, test := range []struct {
 		listen string
 		err    error
@@ -60,7 +60,7 @@ func TestStartErrorsSayWhatToDo(t *testing.T) {
 		s.opts.Listen = func(network, address string) (net.Listener, error) {
 			return nil, &net.OpError{Op: "listen", Net: network, Err: os.NewSyscallError("bind", test.err)}
 		}
-		if err := s.Start(); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), test.listen) {
+		if err := s.Listen(); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), test.listen) {
 			t.Errorf("%s, %v: error %q, want one with %q", test.listen, test.err, err, test.want)
 		}
 	}
@@ -74,12 +74,12 @@ func TestUnixSocketFile(t *testing.T) {
 	}
 	stale.SetUnlinkOnClose(false)
 
-	if err := newServer(t, "unix:"+path+"=a:1").Start(); err == nil || !strings.Contains(err.Error(), "already") {
+	if err := newServer(t, "unix:"+path+"=a:1").Listen(); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Errorf("a live socket: %v, want a refusal", err)
 	}
 	stale.Close()
 	s := newServer(t, "unix:"+path+"=a:1")
-	if err := s.Start(); err != nil {
+	if err := s.Listen(); err != nil {
 		t.Fatalf("a stale socket: %v, want it replaced", err)
 	}
 	if got := s.Taps()[0].Listen; got != "unix:"+path {
@@ -90,7 +90,7 @@ func TestUnixSocketFile(t *testing.T) {
 		t.Error("the socket file is still there")
 	}
 	os.WriteFile(path, nil, 0o600)
-	if err := newServer(t, "unix:"+path+"=a:1").Start(); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if err := newServer(t, "unix:"+path+"=a:1").Listen(); err == nil || !strings.Contains(err.Error(), "no socket") {
 		t.Errorf("a plain file: %v, want a refusal", err)
 	}
 }
@@ -98,11 +98,11 @@ func TestUnixSocketFile(t *testing.T) {
 func TestCloseLeavesTheSocketOfASuccessor(t *testing.T) {
 	path := filepath.Join(shortDir(t), "tap")
 	first, second := newServer(t, "unix:"+path+"=a:1"), newServer(t, "unix:"+path+"=a:1")
-	if err := first.Start(); err != nil {
+	if err := first.Listen(); err != nil {
 		t.Fatal(err)
 	}
 	os.Remove(path)
-	if err := second.Start(); err != nil {
+	if err := second.Listen(); err != nil {
 		t.Fatal(err)
 	}
 	first.Close()
@@ -144,6 +144,59 @@ func TestAddresses(t *testing.T) {
 	want := [4]string{client.LocalAddr().String(), client.RemoteAddr().String(), server.RemoteAddr().String(), server.LocalAddr().String()}
 	if [4]string{got.Client, got.Listen, got.Local, got.Server} != want || r.server.Taps()[0].Listen != want[1] {
 		t.Errorf("opened with %q %q %q %q, want %q", got.Client, got.Listen, got.Local, got.Server, want)
+	}
+}
+
+// TestListenOfAWildcard: nginx's log names the address that it dialled.
+func TestListenOfAWildcard(t *testing.T) {
+	for _, listen := range []string{":0", "0.0.0.0:0"} {
+		r := newRig(t, rigOptions{listen: listen})
+		_, port, err := net.SplitHostPort(r.server.Taps()[0].Listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		upgrade(t, r.ours(client), r.accept())
+		if got := find[*monitor.Opened](r)[0].Listen; got != "127.0.0.1:"+port {
+			t.Errorf("%s: opened at %q, want 127.0.0.1:%s", listen, got, port)
+		}
+	}
+}
+
+// TestWaitsForServe: who connects after Listen is not lost, and is not seen yet.
+func TestWaitsForServe(t *testing.T) {
+	r := newRig(t, rigOptions{listenOnly: true})
+	client := r.dial()
+	if _, err := io.WriteString(client, "early"); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.server.Live(); n != 0 {
+		t.Errorf("%d connections before Serve", n)
+	}
+	r.server.Serve()
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(r.accept(), got); err != nil || string(got) != "early" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// TestCloseWithoutServe: a start that fails later must leave nothing behind.
+func TestCloseWithoutServe(t *testing.T) {
+	path := filepath.Join(shortDir(t), "tap")
+	s := newServer(t, "front@unix:"+path+"=a:1", "back@127.0.0.1:0=b:1")
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("the socket file is still there")
+	}
+	if c, err := net.Dial("tcp", s.Taps()[1].Listen); err == nil {
+		c.Close()
+		t.Error("still listens")
 	}
 }
 

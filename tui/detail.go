@@ -186,7 +186,7 @@ func (p *page) limits(s *monitor.State, c *monitor.Conn) {
 	for _, l := range s.Limits(c) {
 		text := fmt.Sprintf("%s %s (%s)", l.Kind, round(l.Value.Std()), printable.String(l.Source))
 		if l.Source == "assumed" {
-			text += ": nginx's default; say --read-timeout or --nginx-conf"
+			text += ": nginx's default; say --read-timeout"
 		}
 		p.pair("limit", text)
 	}
@@ -288,7 +288,8 @@ func (p *page) logLines(c *monitor.Conn) {
 		case r.Exact:
 			how = "exactly"
 		case r.Ambiguous:
-			how = fmt.Sprintf("one of %d connections it fits", r.Candidates)
+			_, n := r.Among()
+			how = fmt.Sprintf("one of %d connections it fits", n)
 		}
 		g := levelStyle(r.Entry.Level)
 		p.put(one(stPlain, " "+clock(r.At)+" ").add(g, r.Entry.Level.String()).add(stDim, " joined "+how+quoted(c, r)))

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"charm.land/bubbles/v2/textinput"
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/monitor"
 )
@@ -57,35 +60,51 @@ func hasPrefixFold(s, text string) bool {
 
 // filterLine is the line a filter is typed into.
 type filterLine struct {
-	text   string
+	in     textinput.Model
 	before string // what esc goes back to
 }
 
 // maxFilter bounds what can be typed or pasted.
 const maxFilter = 200
 
-func (f *filterLine) begin(text string) { f.text, f.before = text, text }
+func newFilterLine() filterLine {
+	in := textinput.New()
+	in.Prompt, in.CharLimit = "", maxFilter
+	in.KeyMap.Paste.SetEnabled(false) // it would run a program; the terminal's own paste works
+	in.Focus()
+	return filterLine{in: in}
+}
 
-// insert adds typed or pasted text, as far as it can be shown.
-func (f *filterLine) insert(text string) {
-	for _, r := range text {
-		if s := string(r); printable.String(s) == s && len(f.text)+len(s) <= maxFilter {
-			f.text += s
+func (f *filterLine) begin(text string) {
+	f.before = text
+	f.in.SetValue(text)
+	f.in.CursorEnd()
+}
+
+func (f *filterLine) text() string { return f.in.Value() }
+
+// edit gives a key or a paste to the line, and keeps of it what can be shown.
+func (f *filterLine) edit(msg tea.Msg) {
+	f.in, _ = f.in.Update(msg) // the command is the cursor's blinking, which we do not want
+	var clean strings.Builder
+	for _, r := range f.in.Value() {
+		if s := string(r); printable.String(s) == s {
+			clean.WriteRune(r)
 		}
+	}
+	if clean.String() != f.in.Value() {
+		f.in.SetValue(clean.String())
 	}
 }
 
-func (f *filterLine) backspace() {
-	_, n := utf8.DecodeLastRuneInString(f.text)
-	f.text = f.text[:len(f.text)-n]
-}
-
-func (f *filterLine) deleteWord() {
-	t := strings.TrimRight(f.text, " ")
-	f.text = t[:strings.LastIndexByte(t, ' ')+1]
-}
-
+// view draws the line ourselves: all text of the screen goes through the same
+// cutting and colouring.
 func (f *filterLine) view() line {
-	return one(stKey, "/").add(stPlain, f.text).add(stSelected, " ").
-		add(stDim, "  enter, esc")
+	runes := []rune(f.in.Value())
+	at := min(f.in.Position(), len(runes))
+	under, rest := " ", ""
+	if at < len(runes) {
+		under, rest = string(runes[at]), string(runes[at+1:])
+	}
+	return one(stKey, "/").add(stPlain, string(runes[:at])).add(stSelected, under).add(stPlain, rest).add(stDim, "  enter, esc")
 }

@@ -45,6 +45,8 @@ type entry struct {
 	id   monitor.ID
 	seq  uint64
 	text string // of the key
+	// ended is when a tunnel closed; 0: not yet, or it never was one.
+	ended monitor.Time
 }
 
 // rank is what nearly all comparisons need: 16 bytes, for there are many.
@@ -216,6 +218,9 @@ func (x *index) read(s *monitor.State, c *monitor.Conn, i int) bool {
 	x.tally.change(r.flags, 1)
 	changed := was.num != r.num || was.group != r.group || x.entries[i].text != k.text
 	x.ranks[i], x.entries[i].text = r, k.text
+	if c.IsClosed() && (c.IsUpgraded() || c.Opaque) {
+		x.entries[i].ended = c.EndAt()
+	}
 	return changed
 }
 

@@ -27,6 +27,7 @@ const (
 	cmdReverse
 	cmdNextFlagged
 	cmdLastFlagged
+	cmdLastEnded
 	cmdPin
 	cmdCopy
 	cmdHelp
@@ -41,9 +42,7 @@ const (
 	cmdFaster
 	cmdSlower
 	cmdKeep // the filter
-	cmdRubout
-	cmdRuboutWord
-	cmdRuboutAll
+	cmdEdit
 	cmdDrain
 	cmdStop
 	cmdCancel
@@ -106,7 +105,7 @@ var bindings = []binding{
 	{"screens", cmdHelp, []string{"?"}, onAllLists, always, "this help, and back", "help"},
 	{"screens", cmdQuit, []string{"q"}, onAllLists, always, "quit; asks while connections depend on it", "quit"},
 	{"screens", cmdInterrupt, []string{"ctrl+c"}, onAllLists | onFilter | onQuit | onDraining, always, "quit; a second time: at once", ""},
-	{"screens", cmdSuspend, []string{"ctrl+z"}, onAllLists, whenReplay, "suspend; fg brings it back", ""},
+	{"screens", cmdSuspend, []string{"ctrl+z"}, onAllLists, whenReplay, "suspend (in a replay only: live, traffic would stop); fg brings it back", ""},
 
 	{"lists", cmdFilter, []string{"/"}, onLists, always, "show only what contains a text", "filter"},
 	{"lists", cmdFollow, []string{"f"}, onLists, always, "follow: stay at what goes next, or at the newest line", "follow"},
@@ -117,6 +116,7 @@ var bindings = []binding{
 	{"lists", cmdReverse, []string{"S"}, onConnections, always, "reverse the order", ""},
 	{"lists", cmdNextFlagged, []string{"n"}, onConnections, always, "next flagged: near, critical, past its limit, or a broken rule", "next flagged"},
 	{"lists", cmdLastFlagged, []string{"N"}, onConnections, always, "flagged one before", ""},
+	{"lists", cmdLastEnded, []string{"x"}, onConnections, always, "the one that ended last; again: the one before", "last ended"},
 	{"lists", cmdPause, []string{"p"}, onAllLists, whenLive, "pause the screen; capture goes on", "pause"},
 
 	{"replay", cmdPlay, []string{"p"}, onAllLists, whenReplay, "pause and play", "play"},
@@ -129,9 +129,8 @@ var bindings = []binding{
 
 	{"filter", cmdKeep, []string{"enter"}, onFilter, always, "keep the filter", ""},
 	{"filter", cmdCancel, []string{"esc"}, onFilter | onQuit | onDraining, always, "take it back", ""},
-	{"filter", cmdRubout, []string{"backspace", "ctrl+h"}, onFilter, always, "rub out", ""},
-	{"filter", cmdRuboutWord, []string{"ctrl+w"}, onFilter, always, "rub out a word", ""},
-	{"filter", cmdRuboutAll, []string{"ctrl+u"}, onFilter, always, "rub out all", ""},
+	{"filter", cmdEdit, []string{"left", "right"}, onFilter, always, "move in it; home, end and the like as well", ""},
+	{"filter", cmdEdit, []string{"ctrl+w", "ctrl+u"}, onFilter, always, "rub out a word, or all before the cursor", ""},
 
 	{"quitting", cmdDrain, []string{"d"}, onQuit, always, "drain: accept no more, wait, then quit", ""},
 	{"quitting", cmdStop, []string{"s"}, onQuit | onDraining, always, "stop now: ends the connections", ""},

@@ -10,8 +10,8 @@ func KeyTable() string {
 		title := g.title
 		for i := range bindings {
 			k := &bindings[i]
-			if k.group != g.group || k.cmd == cmdRubout || k.cmd == cmdRuboutWord || k.cmd == cmdRuboutAll {
-				continue // editing keys are as everywhere
+			if k.group != g.group {
+				continue
 			}
 			b.WriteString("| " + title + " | `" + strings.Join(k.keys, "` `") + "` | " + k.help + " |\n")
 			title = ""

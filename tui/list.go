@@ -108,6 +108,8 @@ func (l *connList) key(c command, width int) action {
 		l.index.sortBy(l.index.by, !l.index.reverse)
 	case cmdNextFlagged, cmdLastFlagged:
 		return l.toFlagged(c == cmdNextFlagged)
+	case cmdLastEnded:
+		return l.toEnded()
 	case cmdFilter:
 		return askFilter{l.index.filter}
 	case cmdBack:
@@ -165,6 +167,16 @@ func (l *connList) toFlagged(forward bool) action {
 	place, ok := l.index.flagged(l.win.at, forward)
 	if !ok {
 		return say{"no connection is flagged"}
+	}
+	l.win.moveTo(l.index, place)
+	return nil
+}
+
+// toEnded goes to what ended last, or from an ended one to the one before it.
+func (l *connList) toEnded() action {
+	place, ok := l.index.ended(l.win.at)
+	if !ok {
+		return say{"nothing has ended yet"}
 	}
 	l.win.moveTo(l.index, place)
 	return nil

@@ -1,6 +1,10 @@
 package tui
 
-import "github.com/wstap/wstap/monitor"
+import (
+	"math"
+
+	"github.com/wstap/wstap/monitor"
+)
 
 // arrange prepares the order anew after keys changed. What was on the screen
 // last bounds what will be: in one pass over the ranks, those between the old
@@ -150,6 +154,27 @@ func (x *index) countBefore(r rank) (n int) {
 		}
 	}
 	return n
+}
+
+// ended is the place of the tunnel that closed last, or, from a closed one at
+// place from, of the one that closed before it.
+func (x *index) ended(from int) (int, bool) {
+	if x.length == 0 {
+		return 0, false
+	}
+	limit := monitor.Time(math.MaxInt64)
+	if at := x.entries[x.slice(from, from+1)[0].at].ended; at != 0 {
+		limit = at
+	}
+	var best rank
+	var newest monitor.Time
+	for _, r := range x.ranks {
+		at := x.entries[r.at].ended
+		if at > newest && at < limit && r.flags&isMatch != 0 && r.gen == x.gen {
+			best, newest = r, at
+		}
+	}
+	return x.countBefore(best), newest != 0
 }
 
 // flagged is the place of the next flagged conn after place from, or before

@@ -3,8 +3,11 @@ package tui
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/wstap/wstap/monitor"
 )
 
 // The partial order must be that of a full sort, whatever part is asked for
@@ -63,5 +66,33 @@ func checkOrder(t *testing.T, x *index, rnd *rand.Rand) {
 	}
 	if got := x.countBefore(want[lo]); got != lo {
 		t.Fatalf("place %d is counted as %d", lo, got)
+	}
+}
+
+// TestLastEnded: x goes to the tunnel that closed last, then to those before it.
+func TestLastEnded(t *testing.T) {
+	st := fixed()
+	m := screenOf(t, Options{}, st, 120, 40)
+	var want []monitor.Time
+	for c := range st.Conns {
+		if c.IsClosed() && c.IsUpgraded() {
+			want = append(want, c.EndAt())
+		}
+	}
+	slices.Sort(want)
+	want = slices.Compact(want)
+	slices.Reverse(want)
+	for i, at := range want {
+		press(m, "x")
+		seq := selectedSeq(t, m)
+		for c := range st.Conns {
+			if c.Seq == seq && c.EndAt() != at {
+				t.Errorf("press %d: #%d ended at %v, want %v", i+1, seq, c.EndAt(), at)
+			}
+		}
+	}
+	press(m, "x")
+	if s := text(t, m); !strings.Contains(s, "nothing") {
+		t.Errorf("no word that there is none before:\n%s", s)
 	}
 }

@@ -72,25 +72,19 @@ func (m *Model) answer(c command) tea.Cmd {
 	return nil
 }
 
-// typed handles a key in the filter line.
-func (m *Model) typed(c command, text string) {
+// typed handles a key or a paste in the filter line.
+func (m *Model) typed(c command, msg tea.Msg) {
 	f := &m.filter
 	switch c {
 	case cmdKeep:
 		m.pop()
 	case cmdCancel:
-		f.text = f.before
+		f.begin(f.before)
 		m.pop()
-	case cmdRubout:
-		f.backspace()
-	case cmdRuboutWord:
-		f.deleteWord()
-	case cmdRuboutAll:
-		f.text = ""
 	default:
-		f.insert(text)
+		f.edit(msg)
 	}
-	text = strings.ToLower(f.text)
+	text := strings.ToLower(f.text())
 	if m.at == logScreen {
 		m.logs.find(text)
 	} else {

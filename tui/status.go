@@ -42,7 +42,7 @@ func (st *status) refresh(s *monitor.State) {
 			st.taps = append(st.taps, tapText{name, printable.String(tap.Listen), printable.String(tap.Upstream)})
 		}
 	}
-	for _, n := range s.Stand {
+	for _, n := range s.Notes {
 		st.notes = append(st.notes, printable.String(n))
 	}
 	st.health(s.Healths)

@@ -131,7 +131,7 @@ type Model struct {
 
 // New returns the model of a dashboard, for Run and for tests.
 func New(o Options) *Model {
-	return &Model{o: o, theme: makeTheme(o.NoColor, o.Light), list: newConnList(), logs: newLogList()}
+	return &Model{o: o, theme: makeTheme(o.NoColor, o.Light), list: newConnList(), logs: newLogList(), filter: newFilterLine()}
 }
 
 // Init is called by Bubble Tea.
@@ -165,7 +165,7 @@ func (m *Model) update(msg tea.Msg) (cmd tea.Cmd) {
 		cmd = m.key(msg)
 	case tea.PasteMsg:
 		if m.front() == filterOverlay {
-			m.typed(cmdNone, msg.Content)
+			m.typed(cmdNone, msg)
 		}
 	case drainedMsg:
 		cmd = tea.Quit
@@ -194,7 +194,7 @@ func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
 	}
 	switch m.front() {
 	case filterOverlay:
-		m.typed(c, msg.Text)
+		m.typed(c, msg)
 		return nil
 	case quitOverlay, drainOverlay:
 		return m.answer(c)

@@ -41,7 +41,7 @@ func runDemo(c *cobra.Command, o liveOptions, d *demo.Demo) error {
 	o.notes = []string{standIn}
 	o.source, o.title = "demo", "demo"
 	o.readTimeout = d.IdleTimeout
-	o.drain = time.Second
+	o.drain = 0 // nobody needs its connections
 	switch {
 	case d.IdleTimeout < time.Second:
 		return usagef("--idle-timeout %s: want at least 1s", d.IdleTimeout)

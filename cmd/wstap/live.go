@@ -35,6 +35,7 @@ type live struct {
 	logs  []*logSource
 	rec   *capture.Writer
 	redac *redact.Redactor
+	out   *lineWriter // standard output; its reader may have stopped reading
 
 	sources  sync.WaitGroup // log sources
 	stopLogs context.CancelFunc
@@ -107,12 +108,13 @@ func (l *live) head() monitor.Header {
 	return monitor.Header{At: l.clock.Now(), Tap: l.hub.Instance}
 }
 
-// listen opens the taps, before anything else is started.
+// listen opens the taps, before anything else is started. Who connects now
+// waits in the kernel until start: a conn must not come before the hello.
 func (l *live) listen(specs []tap.Spec) error {
 	s := tap.New(l.hub, specs, tap.Options{
 		DialTimeout: l.opts.dial, KeepAlive: l.opts.keepAlive, OnHealth: l.tapHealth,
 	}, l.clock.Now)
-	if err := s.Start(); err != nil {
+	if err := s.Listen(); err != nil {
 		return err
 	}
 	l.tap = append(l.tap, s)
@@ -132,7 +134,8 @@ func (l *live) taps() (infos []monitor.TapInfo) {
 	return infos
 }
 
-// start makes the recording, says hello, and starts the feed and the sources.
+// start makes the recording, says hello, and starts the feed, the sources and,
+// last, the taps.
 func (l *live) start() error {
 	hello := l.hello()
 	if err := l.record(hello); err != nil {
@@ -145,10 +148,14 @@ func (l *live) start() error {
 	feedCtx, stopFeed := context.WithCancel(context.Background())
 	l.stopFeed = stopFeed
 	l.feeding.Go(func() { l.feed.Run(feedCtx) })
+	l.feeding.Go(func() { new(calmKeeper).run(feedCtx) })
 	logCtx, stopLogs := context.WithCancel(context.Background())
 	l.stopLogs = stopLogs
 	for _, s := range l.logs {
 		l.sources.Go(func() { s.run(logCtx) })
+	}
+	for _, s := range l.tap {
+		s.Serve()
 	}
 	return nil
 }
@@ -294,27 +301,36 @@ type ndjson struct {
 }
 
 func (n *ndjson) Events(evs []monitor.Event) {
+	if n.err != nil {
+		return
+	}
 	n.buf = n.buf[:0]
 	for _, ev := range evs {
 		if _, tick := ev.(*monitor.Tick); tick || monitor.IsBinary(ev) {
 			continue
 		}
-		b, err := monitor.AppendJSON(n.buf, ev)
-		if err != nil {
-			b, _ = json.Marshal(map[string]string{"type": "error", "error": err.Error()})
-		}
-		n.buf = append(b, '\n')
+		n.buf = append(appendEvent(n.buf, ev), '\n')
 	}
-	if n.err == nil && len(n.buf) > 0 {
+	if len(n.buf) > 0 {
 		n.safe = printable.AppendJSON(n.safe[:0], n.buf)
 		_, n.err = n.w.Write(n.safe)
 	}
 }
 
-// summarize prints the end-of-run summary.
-func (l *live) summarize(w io.Writer) (err error) {
+// appendEvent appends ev, or an object that says why it could not.
+func appendEvent(dst []byte, ev monitor.Event) []byte {
+	b, err := monitor.AppendJSON(dst, ev)
+	if err == nil {
+		return b
+	}
+	b, _ = json.Marshal(map[string]any{"v": monitor.EventVersion, "type": "error", "error": err.Error()})
+	return append(dst, b...)
+}
+
+// summarize prints the end-of-run summary. An error of the output comes with
+// its Close.
+func (l *live) summarize() {
 	l.feed.Read(func(s *monitor.State) {
-		err = report.Summary(w, s, report.Options{Source: l.opts.source})
+		report.Summary(l.out, s, report.Options{Source: l.opts.source})
 	})
-	return err
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -120,16 +122,19 @@ func (p *logPrinter) readOne(name string) error {
 func (p *logPrinter) follow(spec string) error {
 	stop := newStopper(p.opts.runFor)
 	defer stop.close()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(stop.first)
 	defer cancel()
-	go stop.endFace(cancel)
+	// Lines are not left out here, so a reader that does not read holds us up:
+	// the second signal does what it would do to any program.
+	defer context.AfterFunc(stop.first, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })()
 	parser := logparse.Parser{File: spec}
+	trouble := firstTrouble{spec: spec, out: os.Stderr}
 	source, err := follow.Source(spec, true, func(line []byte, _ time.Time) {
 		parser.Line(line, p.entry)
 		if e := p.out.Flush(); e != nil || p.err != nil {
 			cancel() // nobody reads us any more
 		}
-	}, func(follow.Health) {})
+	}, trouble.health)
 	if err != nil {
 		return err
 	}
@@ -139,6 +144,20 @@ func (p *logPrinter) follow(spec string) error {
 		return nil
 	}
 	return err
+}
+
+// firstTrouble says once why no lines come: somebody waits for them.
+type firstTrouble struct {
+	spec string
+	out  io.Writer
+	said bool
+}
+
+func (t *firstTrouble) health(h follow.Health) {
+	if !h.OK && !t.said {
+		t.said = true
+		fmt.Fprintf(t.out, "wstap: log %s: %s\n", printable.String(t.spec), printable.String(h.Text))
+	}
 }
 
 func (p *logPrinter) finish() error {

@@ -20,7 +20,7 @@ type logSource struct {
 
 	mu     sync.Mutex // guards the intake: lines and flushes come from two goroutines
 	intake *monitor.LogIntake
-	last   time.Time
+	last   monitor.Time // of the last line
 	runner follow.Runner
 }
 
@@ -38,46 +38,55 @@ func newLogSource(spec string, head monitor.Header, now func() monitor.Time, loc
 // run follows until ctx is done or the source has no more.
 func (s *logSource) run(ctx context.Context) {
 	done := make(chan struct{})
-	go s.flushLoop(ctx, done)
+	var flushing sync.WaitGroup
+	flushing.Go(func() { s.flushLoop(done) })
 	err := s.runner.Run(ctx)
 	close(done)
+	flushing.Wait()
+	s.mu.Lock()
+	s.intake.Close(s.now().Std())
+	s.mu.Unlock()
 	switch {
 	case err != nil && ctx.Err() == nil:
 		s.tell(monitor.HealthFailed, err.Error())
 	case ctx.Err() == nil:
 		s.tell(monitor.HealthWarning, "ended: no more lines will come")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.intake.Flush(time.Now())
 }
 
-// flushLoop gives out what the parser holds back when nothing follows it. It
-// ends with run.
-func (s *logSource) flushLoop(ctx context.Context, done <-chan struct{}) {
-	t := time.NewTicker(500 * time.Millisecond)
+// flushEvery is how long a line may be held back when none follows it.
+const flushEvery = 500 * time.Millisecond
+
+// flushLoop gives out what the parser holds back when nothing follows it. Run
+// ends it.
+func (s *logSource) flushLoop(done <-chan struct{}) {
+	t := time.NewTicker(flushEvery)
 	defer t.Stop()
 	for {
 		select {
-		case <-ctx.Done():
-			return
 		case <-done:
 			return
-		case now := <-t.C:
-			s.mu.Lock()
-			if now.Sub(s.last) > 500*time.Millisecond {
-				s.intake.Flush(now)
-			}
-			s.mu.Unlock()
+		case <-t.C:
+			s.flush()
 		}
 	}
 }
 
-func (s *logSource) line(line []byte, at time.Time) {
+func (s *logSource) flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last = at
-	s.intake.Line(line, at, true)
+	if now := s.now(); now.Sub(s.last) > flushEvery {
+		s.intake.Flush(now.Std())
+	}
+}
+
+// line takes the time from the clock of all other events: the follower's own
+// would part from them when the wall clock is set.
+func (s *logSource) line(line []byte, _ time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = s.now()
+	s.intake.Line(line, s.last.Std(), true)
 }
 
 func (s *logSource) health(h follow.Health) {

@@ -7,8 +7,8 @@
 //
 // Rules for talking to the user: results go to standard output; errors go to
 // standard error as one line, "wstap: what, where", and hints on lines of their
-// own, in lower case and without a full stop. Nothing else is ever written to
-// standard error.
+// own, in lower case and without a full stop. One such line says what "logs
+// --follow" waits for; nothing else is ever written to standard error.
 package main
 
 import (

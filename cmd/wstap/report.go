@@ -28,8 +28,10 @@ func reportCommand() *cobra.Command {
 	return c
 }
 
-// reportBounds keeps every conn: a report is about all of them.
-var reportBounds = monitor.Bounds{Conns: 5_000_000, Closed: 5_000_000, Logs: 1_000_000}
+// reportBounds keep every conn of all but the largest recordings: a report is
+// about all of them, and says how many it is not about. At some 2 KiB each
+// they fit a laptop.
+var reportBounds = monitor.Bounds{Conns: 1_000_000, Closed: 1_000_000, Logs: 1_000_000}
 
 func runReport(out io.Writer, files []string, asJSON, all bool) error {
 	r, err := capture.Open(files...)
@@ -37,7 +39,7 @@ func runReport(out io.Writer, files []string, asJSON, all bool) error {
 		return err
 	}
 	defer r.Close()
-	s, err := feed.Load(r, reportBounds)
+	s, err := feed.Load(r, r.Info().To, reportBounds)
 	if err != nil {
 		err = partial{err}
 	} else {

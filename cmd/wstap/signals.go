@@ -1,47 +1,64 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 )
 
-// stopper turns signals and --for into the two steps of an end: drain, then stop.
+// stopper turns signals and --for into the two steps of an end: first is done
+// when the end is asked for, second when it is asked for again. One goroutine
+// owns the signals, so that none is taken by a step that is over.
 type stopper struct {
+	first, second context.Context
+	leave, hurry  context.CancelFunc // end them; leave is also for a face that ends by itself
+
 	signals chan os.Signal
-	timer   <-chan time.Time
+	quit    chan struct{} // closed by close
+	done    chan struct{} // closed when the goroutine has ended
 }
 
 // newStopper begins to take SIGINT and SIGTERM. SIGHUP is ignored: a lost line
 // must not end traffic.
 func newStopper(runFor time.Duration) *stopper {
-	s := &stopper{signals: make(chan os.Signal, 4)}
+	s := &stopper{signals: make(chan os.Signal, 4), quit: make(chan struct{}), done: make(chan struct{})}
+	s.first, s.leave = context.WithCancel(context.Background())
+	s.second, s.hurry = context.WithCancel(context.Background())
 	signal.Ignore(syscall.SIGHUP, syscall.SIGTSTP)
 	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM)
-	if runFor > 0 {
-		s.timer = time.After(runFor)
-	}
+	go s.run(runFor)
 	return s
 }
 
+// close waits for the goroutine.
 func (s *stopper) close() {
+	s.leave()
+	close(s.quit)
+	<-s.done
 	signal.Stop(s.signals)
 	signal.Reset(syscall.SIGHUP, syscall.SIGTSTP)
 }
 
-// first returns when the end is asked for.
-func (s *stopper) first() {
-	select {
-	case <-s.signals:
-	case <-s.timer:
+// run takes the signals until close.
+func (s *stopper) run(runFor time.Duration) {
+	defer close(s.done)
+	defer s.hurry()
+	var over <-chan time.Time // never, without --for
+	if runFor > 0 {
+		t := time.NewTimer(runFor)
+		defer t.Stop()
+		over = t.C
 	}
-}
-
-// second returns when the end is asked for again, or done is closed.
-func (s *stopper) second(done <-chan struct{}) {
 	select {
 	case <-s.signals:
-	case <-done:
+	case <-over:
+	case <-s.first.Done():
+	}
+	s.leave()
+	select {
+	case <-s.signals:
+	case <-s.quit:
 	}
 }

@@ -31,7 +31,10 @@ LISTEN is HOST:PORT, :PORT, [IPv6]:PORT or unix:/PATH; UPSTREAM is HOST:PORT,
 http://HOST[:PORT] or unix:/PATH. Without LEG one tap is front; two are front and back.
 
 A back tap disturbs nothing but one address in a proxy_pass; a front tap makes nginx see one
-client address for all. Only connections opened from now on pass through a new tap.`,
+client address for all. Only connections opened from now on pass through a new tap.
+
+With --headless the traffic goes on whatever happens to standard output: lines that find no reader
+are left out and counted, and a closed pipe ends the lines, not the tap.`,
 		Example: `  # behind nginx: proxy_pass http://127.0.0.1:9000 instead of the app at 8080
   wstap tap back@127.0.0.1:9000=127.0.0.1:8080 --error-log /var/log/nginx/error.log
 
@@ -122,43 +125,43 @@ func runTap(c *cobra.Command, o liveOptions, specs []tap.Spec) error {
 }
 
 // run drives a live session from start to summary. extra, if any, runs along
-// until its context is done.
+// until its context is done. What is printed goes through a lineWriter: neither
+// the feed nor the end may wait for a reader.
 func (l *live) run(out io.Writer, extra func(context.Context)) error {
-	var err error
+	defer outliveReader()()
+	l.out = newLineWriter(out)
+	l.feed.Collect(l.out.tell(l.feed.Emit, l.hub.Instance))
+	err := l.session(!l.opts.noColor && colorful(out), extra)
+	if e := l.out.Close(outPatience); err == nil && e != nil {
+		err = partial{e}
+	}
+	return err
+}
+
+func (l *live) session(color bool, extra func(context.Context)) error {
 	face := l.screen
 	if l.opts.headless {
 		face = l.wait
-		l.addLines(out)
+		l.addLines(color)
 	}
-	if err = l.start(); err != nil {
+	if err := l.start(); err != nil {
 		return err
 	}
-	l.announce(out)
+	l.announce()
 	stop := newStopper(l.opts.runFor)
 	defer stop.close()
-	ctx, cancel := context.WithCancel(context.Background())
-	go stop.endFace(cancel)
 	stopExtra := runAlong(extra)
-	err = face(ctx)
-	cancel()
+	err := face(stop.first)
+	stop.leave()
 	l.drainOrStop(stop)
 	stopExtra()
 	if e := l.close(); err == nil && e != nil {
 		err = partial{fmt.Errorf("the recording is not complete: %w", e)}
 	}
-	if l.opts.json {
-		return err
-	}
-	if e := l.summarize(out); err == nil {
-		err = e
+	if !l.opts.json {
+		l.summarize()
 	}
 	return err
-}
-
-// endFace cancels when the first signal or --for asks for the end.
-func (s *stopper) endFace(cancel context.CancelFunc) {
-	s.first()
-	cancel()
 }
 
 // runAlong starts fn and returns what ends it and waits for it.
@@ -182,29 +185,22 @@ func (l *live) wait(ctx context.Context) error {
 }
 
 // drainOrStop waits for the connections that pass, until the drain timeout or
-// a second signal.
+// a second signal, and ends those that are left. What runs along ends after
+// that: its own end is not what the summary is about.
 func (l *live) drainOrStop(stop *stopper) {
-	if l.Live() == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), l.opts.drain)
+	ctx, cancel := context.WithTimeout(stop.second, l.opts.drain)
 	defer cancel()
-	done := make(chan struct{})
-	go func() {
-		stop.second(done)
-		cancel()
-	}()
 	l.drainUntil(ctx)
-	close(done)
+	l.Stop()
 }
 
 // addLines prints what happens, as text or NDJSON.
-func (l *live) addLines(out io.Writer) {
+func (l *live) addLines(color bool) {
 	if l.opts.json {
-		l.feed.AddWriter(&ndjson{w: out})
+		l.feed.AddWriter(&ndjson{w: l.out})
 		return
 	}
-	l.feed.AddWriter(report.NewLines(out, report.Options{Source: l.opts.source, Color: !l.opts.noColor && colorful(out)}))
+	l.feed.AddWriter(report.NewLines(l.out, report.Options{Source: l.opts.source, Color: color}))
 }
 
 // colorful says that w is a terminal which wants colours.
@@ -214,14 +210,14 @@ func colorful(w io.Writer) bool {
 }
 
 // announce says where the taps listen: a chosen port can be found nowhere else.
-func (l *live) announce(out io.Writer) {
+func (l *live) announce() {
 	if !l.opts.headless || l.opts.json {
 		return
 	}
 	for _, t := range l.taps() {
-		fmt.Fprintf(out, "%s tap %s listens at %s, upstream %s\n", t.Role, t.Name, t.Listen, t.Upstream)
+		fmt.Fprintf(l.out, "%s tap %s listens at %s, upstream %s\n", t.Role, t.Name, t.Listen, t.Upstream)
 	}
 	for _, n := range l.opts.notes {
-		fmt.Fprintln(out, "note:", n)
+		fmt.Fprintln(l.out, "note:", n)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -112,17 +113,32 @@ func Start(dir string, c Config, probe string) (*Process, error) {
 func (p *Process) await(probe string) error {
 	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
-		if c, err := net.Dial("tcp", probe); err == nil {
-			c.Close()
-			return nil
-		}
 		select {
 		case <-p.done:
 			return fmt.Errorf("nginx ended: %s", p.out)
 		case <-time.After(10 * time.Millisecond):
 		}
+		if p.bound() && answers(probe) {
+			return nil
+		}
 	}
 	return fmt.Errorf("nginx does not listen at %s: %s", probe, p.out)
+}
+
+// bound says that nginx, and nobody else, listens: it writes its pid after all
+// addresses were bound, and ends if one could not be. Until then whoever
+// answers at probe is a stranger.
+func (p *Process) bound() bool {
+	b, err := os.ReadFile(filepath.Join(p.Dir, "nginx.pid"))
+	return err == nil && strings.TrimSpace(string(b)) == strconv.Itoa(p.PID())
+}
+
+func answers(probe string) bool {
+	c, err := net.Dial("tcp", probe)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
 }
 
 // PID of the master process.
