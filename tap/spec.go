@@ -75,8 +75,13 @@ func parseSpec(arg string) (s Spec, err error) {
 	if s.Listen, err = parseListen(place); err != nil {
 		return s, err
 	}
-	s.Upstream, err = parseUpstream(upstream)
-	return s, err
+	if s.Upstream, err = parseUpstream(upstream); err != nil {
+		return s, err
+	}
+	if s.Listen.Network == s.Upstream.Network && s.Listen.Address == s.Upstream.Address {
+		return s, errors.New("LISTEN and UPSTREAM are the same: every connection would come back for ever")
+	}
+	return s, nil
 }
 
 func parseLeg(leg string) (monitor.Role, string, error) {

@@ -39,6 +39,7 @@ func TestParseSpecs(t *testing.T) {
 		{args: ":1=a:1 back@:2=b:2", err: "front@ or back@"},
 		{args: ":1=a:1 :2=b:2 :3=c:3", err: "front@ or back@"},
 		{args: "back@:1=a:1 back@:2=b:2", err: "is taken by"},
+		{args: "127.0.0.1:9=127.0.0.1:9", err: "are the same"},
 		{args: "8080=a:1", err: `"8080"`},
 		{args: ":65536=a:1", err: `":65536"`},
 		{args: ":http=a:1", err: `":http"`},

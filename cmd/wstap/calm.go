@@ -18,12 +18,12 @@ type calmKeeper struct {
 }
 
 const (
-	calmLook  = time.Second
-	calmBelow = 512 << 10 // a second with fewer allocations is calm
+	calmLook  = 250 * time.Millisecond
+	calmBelow = 128 << 10 // a look with fewer allocations since the last is calm
 	calmWorth = 4 << 20   // less garbage than this is not worth a collection
 )
 
-// run looks once a second until ctx is done.
+// run looks now and then until ctx is done.
 func (k *calmKeeper) run(ctx context.Context) {
 	k.sample = []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	t := time.NewTicker(calmLook)

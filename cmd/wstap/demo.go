@@ -41,6 +41,7 @@ func runDemo(c *cobra.Command, o liveOptions, d *demo.Demo) error {
 	o.notes = []string{standIn}
 	o.source, o.title = "demo", "demo"
 	o.readTimeout = d.IdleTimeout
+	o.hangup = ends
 	o.drain = 0 // nobody needs its connections
 	switch {
 	case d.IdleTimeout < time.Second:

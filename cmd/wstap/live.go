@@ -57,6 +57,7 @@ type liveOptions struct {
 	dial        time.Duration
 	keepAlive   time.Duration
 	maxConns    int
+	hangup      onHangup
 	notes       []string
 	noColor     bool
 	source      string // for the summary
@@ -331,6 +332,6 @@ func appendEvent(dst []byte, ev monitor.Event) []byte {
 // its Close.
 func (l *live) summarize() {
 	l.feed.Read(func(s *monitor.State) {
-		report.Summary(l.out, s, report.Options{Source: l.opts.source})
+		report.Summary(l.out, s, report.Options{Source: l.opts.source, Width: terminalWidth(os.Stdout)})
 	})
 }

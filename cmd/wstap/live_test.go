@@ -32,7 +32,7 @@ func TestStopperSteps(t *testing.T) {
 			t.Fatal(what)
 		}
 	}
-	s := newStopper(0)
+	s := newStopper(0, stays)
 	interrupt()
 	want(s.first, "the first signal does not end the face")
 	if s.second.Err() != nil {
@@ -42,13 +42,13 @@ func TestStopperSteps(t *testing.T) {
 	want(s.second, "the second signal does not end the drain")
 	s.close()
 
-	s = newStopper(0)
+	s = newStopper(0, stays)
 	s.leave()
 	interrupt()
 	want(s.second, "the first Ctrl-C of a drain was swallowed")
 	s.close()
 
-	s = newStopper(time.Millisecond)
+	s = newStopper(time.Millisecond, stays)
 	want(s.first, "--for does not end the face")
 	s.close()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -97,11 +98,16 @@ func (p *logPrinter) read(files []string) error {
 			failed = err
 		}
 	}
-	if failed != nil && p.sum.Lines > 0 {
+	switch {
+	case failed != nil && p.sum.Lines > 0:
 		return partial{failed}
+	case failed == nil && p.sum.Lines > 0 && p.sum.Parsed == 0:
+		return partial{hint(errNoEntry, "error_log names the file; an access log is not read")}
 	}
 	return failed
 }
+
+var errNoEntry = errors.New("no line of the input is an entry of an nginx error log")
 
 func (p *logPrinter) readOne(name string) error {
 	if name == "-" {
@@ -113,14 +119,14 @@ func (p *logPrinter) readOne(name string) error {
 	}
 	defer f.Close()
 	if err := logparse.Read(f, name, p.entry); err != nil {
-		return fmt.Errorf("reading %s: %w", name, err)
+		return err
 	}
 	return nil
 }
 
 // follow prints a source as it grows, until a signal.
 func (p *logPrinter) follow(spec string) error {
-	stop := newStopper(p.opts.runFor)
+	stop := newStopper(p.opts.runFor, ends)
 	defer stop.close()
 	ctx, cancel := context.WithCancel(stop.first)
 	defer cancel()

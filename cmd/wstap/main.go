@@ -46,6 +46,7 @@ func newRoot() *cobra.Command {
 It sits in front of nginx, behind it, or both, passes every byte on unchanged,
 counts each connection down to the timeout that will end it, and explains each
 end with evidence. Start with: wstap demo`,
+		Version:       version(),
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

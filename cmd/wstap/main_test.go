@@ -122,7 +122,7 @@ func (p *process) stop() {
 	}
 }
 
-var listens = regexp.MustCompile(`tap (\S+) listens at (\S+),`)
+var listens = regexp.MustCompile(`tap (\S+)(?: \(\w+\))? listens at (\S+),`)
 
 // addr waits for the line that tells where a tap listens.
 func (p *process) addr(name string) string {

@@ -50,6 +50,9 @@ func parseSpeed(s string) (float64, error) {
 }
 
 func runReplay(files []string, speed float64, noColor bool) error {
+	if err := noneTwice(files); err != nil {
+		return err
+	}
 	r, err := capture.Open(files...)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,7 @@ func reportCommand() *cobra.Command {
 		Short: "a recording as text or JSON",
 		Args:  needs("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return runReport(c.OutOrStdout(), args, asJSON, all)
+			return runReport(c.OutOrStdout(), c.ErrOrStderr(), args, asJSON, all)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object, version 1")
@@ -33,7 +34,10 @@ func reportCommand() *cobra.Command {
 // they fit a laptop.
 var reportBounds = monitor.Bounds{Conns: 1_000_000, Closed: 1_000_000, Logs: 1_000_000}
 
-func runReport(out io.Writer, files []string, asJSON, all bool) error {
+func runReport(out, errOut io.Writer, files []string, asJSON, all bool) error {
+	if err := noneTwice(files); err != nil {
+		return err
+	}
 	r, err := capture.Open(files...)
 	if err != nil {
 		return err
@@ -53,7 +57,28 @@ func runReport(out io.Writer, files []string, asJSON, all bool) error {
 	if e := print(out, s, o); e != nil {
 		return e
 	}
+	if err == nil && !r.Info().Complete {
+		fmt.Fprintf(errOut, "wstap: %s: not closed: it is being recorded still, or its recorder was killed and the last second may be missing\n", o.Source)
+	}
 	return err
+}
+
+// noneTwice refuses one recording given twice: it would be counted twice.
+func noneTwice(files []string) error {
+	var seen []os.FileInfo
+	for _, name := range files {
+		fi, err := os.Stat(name)
+		if err != nil {
+			continue // Open says it better
+		}
+		for i, other := range seen {
+			if os.SameFile(fi, other) {
+				return usagef("%s and %s are one file", files[i], name)
+			}
+		}
+		seen = append(seen, fi)
+	}
+	return nil
 }
 
 // damage is the error for a recording that was only partly readable. A

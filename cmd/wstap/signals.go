@@ -20,17 +20,30 @@ type stopper struct {
 	done    chan struct{} // closed when the goroutine has ended
 }
 
-// newStopper begins to take SIGINT and SIGTERM. SIGHUP is ignored: a lost line
-// must not end traffic.
-func newStopper(runFor time.Duration) *stopper {
+// newStopper begins to take SIGINT and SIGTERM. SIGHUP is ignored where traffic
+// depends on us, for a lost line must not end it; elsewhere it asks for the end.
+func newStopper(runFor time.Duration, hangup onHangup) *stopper {
 	s := &stopper{signals: make(chan os.Signal, 4), quit: make(chan struct{}), done: make(chan struct{})}
 	s.first, s.leave = context.WithCancel(context.Background())
 	s.second, s.hurry = context.WithCancel(context.Background())
-	signal.Ignore(syscall.SIGHUP, syscall.SIGTSTP)
+	signal.Ignore(syscall.SIGTSTP)
 	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM)
+	if hangup == stays {
+		signal.Ignore(syscall.SIGHUP)
+	} else {
+		signal.Notify(s.signals, syscall.SIGHUP)
+	}
 	go s.run(runFor)
 	return s
 }
+
+// onHangup is what a lost terminal means.
+type onHangup bool
+
+const (
+	stays onHangup = false
+	ends  onHangup = true
+)
 
 // close waits for the goroutine.
 func (s *stopper) close() {

@@ -81,6 +81,8 @@ func (o *liveOptions) check() error {
 		return usagef("--for %s: want a positive duration", o.runFor)
 	case o.readTimeout < 0:
 		return usagef("--read-timeout %s: want a positive duration", o.readTimeout)
+	case o.maxConns < 0:
+		return usagef("--max-conns %d: want a positive number", o.maxConns)
 	case o.drain < 0:
 		return usagef("--drain-timeout %s: want a positive duration or 0", o.drain)
 	case !o.headless && !o.hasTerminal():
@@ -98,6 +100,15 @@ func (o *liveOptions) hasTerminal() bool {
 		return isTerminal(os.Stdout)
 	}
 	return isTerminal(os.Stdin, os.Stdout)
+}
+
+// terminalWidth is the width of a terminal, or 0.
+func terminalWidth(f *os.File) int {
+	w, _, err := term.GetSize(f.Fd())
+	if err != nil {
+		return 0
+	}
+	return w
 }
 
 func isTerminal(files ...*os.File) bool {
@@ -148,7 +159,7 @@ func (l *live) session(color bool, extra func(context.Context)) error {
 		return err
 	}
 	l.announce()
-	stop := newStopper(l.opts.runFor)
+	stop := newStopper(l.opts.runFor, l.opts.hangup)
 	defer stop.close()
 	stopExtra := runAlong(extra)
 	err := face(stop.first)
@@ -215,7 +226,11 @@ func (l *live) announce() {
 		return
 	}
 	for _, t := range l.taps() {
-		fmt.Fprintf(l.out, "%s tap %s listens at %s, upstream %s\n", t.Role, t.Name, t.Listen, t.Upstream)
+		name := t.Name
+		if name != string(t.Role) {
+			name += " (" + string(t.Role) + ")"
+		}
+		fmt.Fprintf(l.out, "tap %s listens at %s, upstream %s\n", name, t.Listen, t.Upstream)
 	}
 	for _, n := range l.opts.notes {
 		fmt.Fprintln(l.out, "note:", n)
