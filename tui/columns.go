@@ -337,14 +337,18 @@ func byLeft(s *monitor.State, c *monitor.Conn, cd *monitor.Countdown) sortKey {
 	case cd != nil && cd.Used < restless:
 		return sortKey{group: groupFirst + 1, num: int64(cd.Limit.Value)}
 	case cd != nil && cd.Left > -expiredStays:
-		return sortKey{group: groupFirst, num: int64(s.Now().Add(cd.Left))}
+		return sortKey{group: groupFirst, num: tenths(s.Now().Add(cd.Left))}
 	case cd != nil:
-		return sortKey{group: groupFirst + 2, num: int64(s.Now().Add(cd.Left))}
+		return sortKey{group: groupFirst + 2, num: tenths(s.Now().Add(cd.Left))}
 	case !c.IsClosed():
-		return sortKey{group: groupFirst + 3, num: -int64(c.Opened)}
+		return sortKey{group: groupFirst + 3, num: -tenths(c.Opened)}
 	}
-	return sortKey{group: groupFirst + 4, num: -int64(c.Ended)}
+	return sortKey{group: groupFirst + 4, num: -tenths(c.Ended)}
 }
+
+// tenths of a second are fine enough to sort by: the legs of one WebSocket are
+// then equal, and stand in the order in which they came.
+func tenths(t monitor.Time) int64 { return int64(t) / 1e8 }
 
 func byNumber(n int64) sortKey {
 	if n == 0 {
