@@ -174,6 +174,7 @@ type stackOptions struct {
 	server   string // host:port
 	level    string // of nginx's error log; info
 	location string // directives of location /
+	bare     bool   // without the headers that WebSockets need
 	args     []string
 }
 
@@ -194,9 +195,13 @@ func newStack(t *testing.T, o stackOptions) *stack {
 		"front@127.0.0.1:0=" + nginx, "back@127.0.0.1:0=" + o.server}, o.args...)
 	s.wstap = startWstap(t, args...)
 	s.front, s.back = s.wstap.addr("front"), s.wstap.addr("back")
+	headers := wsHeaders
+	if o.bare {
+		headers = ""
+	}
 	conf := nginxrun.Config{
 		Main: fmt.Sprintf("error_log logs/error.log %s;", o.level),
-		HTTP: fmt.Sprintf("server { listen %s; server_name ws.test; location / { %s %s proxy_pass http://%s; } }", nginx, wsHeaders, o.location, s.back),
+		HTTP: fmt.Sprintf("server { listen %s; server_name ws.test; location / { %s %s proxy_pass http://%s; } }", nginx, headers, o.location, s.back),
 	}
 	s.nginx, err = nginxrun.Start(dir, conf, nginx)
 	if err != nil {
