@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"time"
+
 	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/ws"
 )
@@ -19,6 +21,7 @@ type conn struct {
 	blockedSince [2]monitor.Time
 	blockedAtEnd [2]bool           // when the first side ended
 	waitedAtEnd  [2]monitor.Millis // for so long
+	lastWait     [2]wait           // that is over
 	endSeen      bool
 	closeFrames  [2]uint8
 
@@ -174,10 +177,21 @@ func (c *conn) block(dir ws.Direction, at monitor.Time, now bool) {
 	case now && *since == 0:
 		*since = at
 	case !now && *since != 0:
-		c.sample.Dir[dir].Blocked += monitor.Millis(at.Sub(*since))
+		c.lastWait[dir] = wait{at, monitor.Millis(at.Sub(*since))}
+		c.sample.Dir[dir].Blocked += c.lastWait[dir].took
 		*since = 0
 	}
 }
+
+// wait is a write that waited for its receiver.
+type wait struct {
+	until monitor.Time
+	took  monitor.Millis
+}
+
+// withEnd is how shortly before an end a wait may be over and still belong to
+// it: a reset lets the write come back before its own news is told.
+const withEnd = 100 * time.Millisecond
 
 func (c *conn) blocked() bool { return c.blockedSince[0] != 0 || c.blockedSince[1] != 0 }
 
@@ -196,8 +210,12 @@ func (c *conn) end(dir ws.Direction, e *sideEnd) {
 
 func (c *conn) noteBlocked(at monitor.Time) {
 	for d, since := range c.blockedSince {
-		if since != 0 {
+		last := c.lastWait[d]
+		switch {
+		case since != 0:
 			c.blockedAtEnd[d], c.waitedAtEnd[d] = true, monitor.Millis(max(at.Sub(since), 0))
+		case last.until != 0 && at.Sub(last.until) <= withEnd:
+			c.blockedAtEnd[d], c.waitedAtEnd[d] = true, last.took
 		}
 	}
 }

@@ -413,6 +413,30 @@ func TestBlocked(t *testing.T) {
 	}
 }
 
+// TestBlockedUntilTheReset: the write comes back with the reset, before its news.
+func TestBlockedUntilTheReset(t *testing.T) {
+	var last *monitor.Closed
+	h := &Hub{Emit: func(ev monitor.Event) bool {
+		if c, ok := ev.(*monitor.Closed); ok {
+			last = c
+		}
+		return true
+	}}
+	st := h.Open("front", start, "a", "b")
+	st.Bytes(client, start, []byte(upgrade))
+	st.Bytes(server, start, []byte(switched))
+	st.Blocked(server, start.Add(time.Second), true)
+	st.Blocked(server, start.Add(5*time.Second), false)
+	st.End(client, start.Add(5*time.Second+time.Millisecond), monitor.HowReset, "")
+	st.Close(start.Add(6*time.Second), false)
+	if got := last.Sample.Dir[server].BlockedAtEnd.Std(); got != 4*time.Second {
+		t.Errorf("blocked at the end for %v, want 4s", got)
+	}
+	if got := last.Sample.Dir[client].BlockedAtEnd; got != 0 {
+		t.Errorf("the other direction: %v", got.Std())
+	}
+}
+
 func TestLimitOfStreams(t *testing.T) {
 	var dropped uint64
 	h := &Hub{MaxConns: 2, Emit: func(ev monitor.Event) bool {

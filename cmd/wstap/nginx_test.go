@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -248,4 +250,38 @@ func goPeer(t *testing.T, url string, texts, binaries, pings int) {
 	if pongs != pings {
 		t.Errorf("%d pongs, want %d", pongs, pings)
 	}
+}
+
+// TestSlowConsumer: a client that does not read, and a log at level error that
+// says nothing of it: nginx's end of the back leg and our own blocked write do.
+func TestSlowConsumer(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, stackOptions{server: floodServer(t), level: "error", location: "send_timeout 2s; proxy_read_timeout 30s;", args: []string{"--read-timeout", "30s"}})
+	c := dial(t, s.front, "/flood", nil) // and never reads
+	eventually(t, "nginx gives up", func() bool { return strings.Contains(s.wstap.out.String(), "slow_consumer") })
+	c.NetConn().(interface{ SetLinger(int) error }).SetLinger(0)
+	c.Close() // long after: it is not the one who ended it
+	eventually(t, "both verdicts", func() bool { return strings.Count(s.wstap.out.String(), " closed ") >= 2 })
+	for _, c := range s.report().Conns {
+		if c.Close == nil || c.Close.Cause != "slow_consumer" {
+			t.Errorf("%s: %+v", str(c.Leg), c.Close)
+		}
+	}
+}
+
+// floodServer sends without end.
+func floodServer(t *testing.T) string {
+	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := up.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		for payload := make([]byte, 64<<10); c.WriteMessage(websocket.BinaryMessage, payload) == nil; {
+		}
+	}))
+	t.Cleanup(srv.CloseClientConnections)
+	t.Cleanup(srv.Close)
+	return srv.Listener.Addr().String()
 }
