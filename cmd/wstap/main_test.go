@@ -175,6 +175,7 @@ type stackOptions struct {
 	level    string // of nginx's error log; info
 	location string // directives of location /
 	bare     bool   // without the headers that WebSockets need
+	main     string // directives of the top level
 	args     []string
 }
 
@@ -200,7 +201,7 @@ func newStack(t *testing.T, o stackOptions) *stack {
 		headers = ""
 	}
 	conf := nginxrun.Config{
-		Main: fmt.Sprintf("error_log logs/error.log %s;", o.level),
+		Main: fmt.Sprintf("error_log logs/error.log %s; %s", o.level, o.main),
 		HTTP: fmt.Sprintf("server { listen %s; server_name ws.test; location / { %s %s proxy_pass http://%s; } }", nginx, headers, o.location, s.back),
 	}
 	s.nginx, err = nginxrun.Start(dir, conf, nginx)

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -265,6 +267,37 @@ func TestSlowConsumer(t *testing.T) {
 	for _, c := range s.report().Conns {
 		if c.Close == nil || c.Close.Cause != "slow_consumer" {
 			t.Errorf("%s: %+v", str(c.Leg), c.Close)
+		}
+	}
+}
+
+// TestReloadCutsBusyTunnels: worker_shutdown_timeout ends tunnels that are not
+// idle at all; no line names them, only the worker's exit.
+func TestReloadCutsBusyTunnels(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, stackOptions{server: echoServer(t), main: "worker_shutdown_timeout 1s;", location: "proxy_read_timeout 30s;", args: []string{"--read-timeout", "30s"}})
+	const n = 5
+	var ended sync.WaitGroup
+	for i := range n {
+		c := dial(t, s.front, fmt.Sprintf("/busy/%d", i), nil)
+		every := time.Duration(30+17*i) * time.Millisecond
+		ended.Go(func() {
+			defer c.Close()
+			for c.WriteMessage(websocket.TextMessage, []byte("x")) == nil {
+				if _, _, err := c.ReadMessage(); err != nil {
+					return
+				}
+				time.Sleep(every) // the pace of the traffic
+			}
+		})
+	}
+	eventually(t, "all are open", func() bool { return strings.Count(s.wstap.out.String(), "upgraded 101") == 2*n })
+	s.nginx.Signal(syscall.SIGHUP)
+	ended.Wait()
+	eventually(t, "the verdicts", func() bool { return strings.Count(s.wstap.out.String(), " closed ") >= 2*n })
+	for _, c := range s.report().Conns {
+		if c.Close == nil || c.Close.Cause != "proxy_shutdown" || c.Close.Confidence != "confirmed" {
+			t.Errorf("%s %s: %+v", str(c.Leg), str(c.Target), c.Close)
 		}
 	}
 }
