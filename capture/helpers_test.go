@@ -39,7 +39,8 @@ func frame(after time.Duration, dir ws.Direction, n uint64) monitor.FrameRecord 
 
 func sample(bytes uint64) monitor.Sample {
 	var s monitor.Sample
-	s.Dir[0].Bytes, s.Dir[0].Messages, s.Dir[0].Frames[1] = bytes, bytes/10, bytes/10
+	s.Dir[0].Bytes, s.Dir[0].Messages = bytes, bytes/10
+	s.Dir[0].Frames.Add(1, bytes/10)
 	s.Dir[0].LastByte = epoch
 	return s
 }

@@ -61,7 +61,7 @@ func talk(r *rand.Rand, s *monitor.Sample, began time.Duration, n int) (recs []m
 			}
 			t.Bytes += size + 6
 			t.Messages++
-			t.Frames[1]++
+			t.Frames.Add(1, 1)
 			t.LastByte, t.LastData = rec.At, rec.At
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/wstap/wstap/ws"
 )
 
 // The columnar encoding of the two event types that come in numbers,
@@ -172,7 +174,10 @@ func trafficColumns(d int) []column {
 		{func(s *Sample, _ Time) uint64 { return bit(s.Dir[d].BlockedNow) }, func(s *Sample, _ Time, v uint64) { s.Dir[d].BlockedNow = v != 0 }},
 	}
 	for op := range 16 {
-		cols = append(cols, num(func(t *Traffic) *uint64 { return &t.Frames[op] }))
+		cols = append(cols, column{
+			func(s *Sample, _ Time) uint64 { return s.Dir[d].Frames.Of(ws.Opcode(op)) },
+			func(s *Sample, _ Time, v uint64) { s.Dir[d].Frames.Add(ws.Opcode(op), v) },
+		})
 	}
 	return cols
 }

@@ -60,11 +60,11 @@ func GapBucket(d time.Duration) int {
 
 // Traffic is what one direction of a conn has carried.
 type Traffic struct {
-	Bytes    uint64     `json:"bytes"`    // wire bytes, heads included
-	Messages uint64     `json:"messages"` // data frames with FIN
-	Frames   [16]uint64 `json:"frames"`   // by opcode
-	LastByte Time       `json:"last_byte"`
-	LastData Time       `json:"last_data"` // last data frame completed
+	Bytes    uint64      `json:"bytes"`    // wire bytes, heads included
+	Messages uint64      `json:"messages"` // data frames with FIN
+	Frames   FrameCounts `json:"frames"`   // by opcode
+	LastByte Time        `json:"last_byte"`
+	LastData Time        `json:"last_data"` // last data frame completed
 	// Pings sent in this direction and what came back.
 	Unanswered  uint32 `json:"pings_unanswered,omitempty"`
 	LastRTT     Millis `json:"rtt_last_ms,omitempty"`
@@ -91,9 +91,4 @@ func (s *Sample) FrameCount() uint64 {
 }
 
 // FrameCount is the number of frames of all opcodes.
-func (t *Traffic) FrameCount() (n uint64) {
-	for _, c := range t.Frames {
-		n += c
-	}
-	return n
-}
+func (t *Traffic) FrameCount() uint64 { return t.Frames.Total() }

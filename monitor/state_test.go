@@ -295,9 +295,9 @@ func fullSample() (s Sample) {
 	n := uint64(1)
 	for d := range s.Dir {
 		t := &s.Dir[d]
-		for op := range t.Frames {
+		for op := range ws.Opcode(16) {
 			n += 3
-			t.Frames[op] = n << (op * 3)
+			t.Frames.Add(op, n<<(op*3))
 		}
 		t.Bytes, t.Messages, t.LastByte, t.LastData = n*1000, n, testStart.Add(-time.Duration(n)*time.Microsecond), testStart.Add(-time.Duration(2*n)*time.Microsecond)
 		t.Unanswered, t.LastRTT, t.WorstRTT, t.PingEvery, t.PingAtLeast, t.Blocked, t.BlockedNow = 4, 5e6, 6e6, 7e6, 8e6, 9e6, true

@@ -113,7 +113,7 @@ func (l *leg) answer(status int) {
 }
 
 func (l *leg) frame(dir ws.Direction, op ws.Opcode) {
-	l.s.Dir[dir].Frames[op]++
+	l.s.Dir[dir].Frames.Add(op, 1)
 	l.touch(dir, 10)
 }
 

@@ -71,7 +71,7 @@ func (c *conn) gap(at monitor.Time) {
 func (c *conn) frame(dir ws.Direction, at monitor.Time, d *ws.FrameDecoder) {
 	f := d.Frame()
 	t := &c.sample.Dir[dir]
-	t.Frames[f.Opcode&15]++
+	t.Frames.Add(f.Opcode, 1)
 	if f.Opcode.IsData() {
 		t.LastData = at
 		if f.Fin {
@@ -233,6 +233,7 @@ func (c *conn) snapshot(at monitor.Time) monitor.Sample {
 	s := c.sample
 	s.Violations = nil
 	for d := range s.Dir {
+		s.Dir[d].Frames = c.sample.Dir[d].Frames.Clone()
 		if since := c.blockedSince[d]; since != 0 {
 			s.Dir[d].Blocked += monitor.Millis(max(at.Sub(since), 0))
 			s.Dir[d].BlockedNow = true

@@ -121,9 +121,9 @@ func tell(ev monitor.Event) string {
 
 func tally(t monitor.Traffic) string {
 	var b strings.Builder
-	for op, n := range t.Frames {
-		if n > 0 {
-			fmt.Fprintf(&b, "%v:%d ", ws.Opcode(op), n)
+	for op := range ws.Opcode(16) {
+		if n := t.Frames.Of(op); n > 0 {
+			fmt.Fprintf(&b, "%v:%d ", op, n)
 		}
 	}
 	return strings.TrimSpace(b.String())
@@ -506,7 +506,7 @@ func TestFrameFlood(t *testing.T) {
 		h.Collect(start.Add(time.Duration(i) * 50 * time.Millisecond))
 	}
 	st.Close(start.Add(time.Second), false)
-	if n := last.Sample.Dir[server].Frames[ws.OpBinary]; n != 10000 {
+	if n := last.Sample.Dir[server].Frames.Of(ws.OpBinary); n != 10000 {
 		t.Errorf("counted %d frames, want 10000", n)
 	}
 	if records != 5000 || collapsed != 5000 || last.Sample.Collapsed != 5000 {

@@ -162,8 +162,8 @@ func trafficOf(c *monitor.Conn, dir ws.Direction) Traffic {
 
 func framesOf(t *monitor.Traffic) Frames {
 	f := Frames{
-		Continuation: t.Frames[ws.OpContinuation], Text: t.Frames[ws.OpText], Binary: t.Frames[ws.OpBinary],
-		Close: t.Frames[ws.OpClose], Ping: t.Frames[ws.OpPing], Pong: t.Frames[ws.OpPong],
+		Continuation: t.Frames.Of(ws.OpContinuation), Text: t.Frames.Of(ws.OpText), Binary: t.Frames.Of(ws.OpBinary),
+		Close: t.Frames.Of(ws.OpClose), Ping: t.Frames.Of(ws.OpPing), Pong: t.Frames.Of(ws.OpPong),
 	}
 	f.Reserved = t.FrameCount() - f.Continuation - f.Text - f.Binary - f.Close - f.Ping - f.Pong
 	return f

@@ -129,7 +129,7 @@ func (c *conn) bytes(d ws.Direction, n uint64) {
 
 // frames counts n frames of 10 bytes.
 func (c *conn) frames(d ws.Direction, op ws.Opcode, n uint64) *conn {
-	c.sum.Dir[d].Frames[op] += n
+	c.sum.Dir[d].Frames.Add(op, n)
 	if op.IsData() {
 		c.sum.Dir[d].Messages += n
 	}

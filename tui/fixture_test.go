@@ -100,15 +100,17 @@ func (b *story) traffic(leg string, n uint64, up, down uint64) {
 func sampleOf(now monitor.Time, up, down uint64) (s monitor.Sample) {
 	for d, frames := range []uint64{up, down} {
 		t := &s.Dir[d]
-		t.Frames[ws.OpText], t.Messages, t.Bytes = frames, frames, 400+frames*70
+		t.Messages, t.Bytes = frames, 400+frames*70
+		t.Frames.Add(ws.OpText, frames)
 		if frames > 0 {
 			t.LastByte, t.LastData = now, now
 		}
 	}
 	t := &s.Dir[ws.FromServer]
-	t.Frames[ws.OpPing], t.PingEvery, t.PingAtLeast = 4, monitor.Millis(25*time.Second), monitor.Millis(24900*time.Millisecond)
+	t.Frames.Add(ws.OpPing, 4)
+	t.PingEvery, t.PingAtLeast = monitor.Millis(25*time.Second), monitor.Millis(24900*time.Millisecond)
 	t.LastRTT, t.WorstRTT, t.Unanswered = monitor.Millis(12*time.Millisecond), monitor.Millis(141*time.Millisecond), 1
-	s.Dir[ws.FromClient].Frames[ws.OpPong] = 3
+	s.Dir[ws.FromClient].Frames.Add(ws.OpPong, 3)
 	s.LongestGap, s.LongestGapAt = monitor.Millis(31*time.Second), now.Add(-45*time.Second)
 	s.Gaps[9], s.Gaps[10], s.Gaps[11], s.Gaps[13], s.Gaps[14] = 3, 12, 40, 7, 2
 	return s

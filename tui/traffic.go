@@ -119,7 +119,7 @@ func (p *page) counters(s *monitor.State, c *monitor.Conn) {
 		}
 	}
 	for op := range 16 {
-		num(ws.Opcode(op).String(), func(t *monitor.Traffic) uint64 { return t.Frames[op] }, false)
+		num(ws.Opcode(op).String(), func(t *monitor.Traffic) uint64 { return t.Frames.Of(ws.Opcode(op)) }, false)
 	}
 	num("all frames", (*monitor.Traffic).FrameCount, true)
 	num("messages", func(t *monitor.Traffic) uint64 { return t.Messages }, true)
@@ -167,7 +167,7 @@ func (p *page) pings(c *monitor.Conn) {
 	none := true
 	for d := range c.Sample.Dir {
 		t := &c.Sample.Dir[d]
-		n := t.Frames[ws.OpPing]
+		n := t.Frames.Of(ws.OpPing)
 		if n == 0 {
 			continue
 		}
