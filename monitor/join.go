@@ -29,7 +29,6 @@ const (
 // The kinds of log entries that verdicts read; a test holds them against
 // logparse's catalogue.
 const (
-	kindGraceful  logparse.Kind = "gracefully_shutting_down"
 	kindExiting   logparse.Kind = "exiting"
 	kindSignal    logparse.Kind = "signal_received"
 	kindUpTimeout logparse.Kind = "upstream_timed_out"
@@ -84,8 +83,7 @@ func (s *State) beginJoin(r *LogRef) {
 	if r.Entry.Flags.Has(logparse.FlagForged) {
 		return // a client wrote it
 	}
-	switch r.Entry.Kind {
-	case kindGraceful, kindExiting, kindSignal:
+	if endsTunnels(&r.Entry) {
 		s.notices = append(s.notices, r)
 		if len(s.notices) > 256 {
 			s.notices = append(s.notices[:0], s.notices[128:]...)
@@ -108,6 +106,12 @@ func (s *State) beginJoin(r *LogRef) {
 		return
 	}
 	s.pending = append(s.pending, r)
+}
+
+// endsTunnels says that an entry of a process tells of the end of its tunnels.
+// "gracefully shutting down" does not: they live on until the exit.
+func endsTunnels(e *logparse.Entry) bool {
+	return e.Kind == kindExiting || (e.Kind == kindSignal && isStop(e.Raw))
 }
 
 // pendingMost bounds the entries that wait for their conn.

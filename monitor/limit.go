@@ -129,13 +129,21 @@ func (s *State) IdleLimit(c *Conn) (Limit, bool) { return s.smallest(c, Idle) }
 // LifetimeLimit is the smallest lifetime limit of c.
 func (s *State) LifetimeLimit(c *Conn) (Limit, bool) { return s.smallest(c, Lifetime) }
 
-func (s *State) smallest(c *Conn, k LimitKind) (best Limit, ok bool) {
-	for _, l := range s.Limits(c) {
-		if l.Kind == k && (!ok || l.Value < best.Value) {
-			best, ok = l, true
+func (s *State) smallest(c *Conn, k LimitKind) (Limit, bool) {
+	if l := smallest(s.Limits(c), k); l != nil {
+		return *l, true
+	}
+	return Limit{}, false
+}
+
+// smallest is the smallest limit of a kind, or nil.
+func smallest(ls []Limit, k LimitKind) (best *Limit) {
+	for i := range ls {
+		if l := &ls[i]; l.Kind == k && (best == nil || l.Value < best.Value) {
+			best = l
 		}
 	}
-	return best, ok
+	return best
 }
 
 const (

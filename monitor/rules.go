@@ -126,27 +126,41 @@ func waitedAtEnd(c *Conn, d int) time.Duration {
 // A line that says otherwise than the wire belongs to another connection.
 func (j *judge) reset() bool {
 	line := j.line(isReset)
-	info := line != nil && line.Entry.Level == logparse.LevelInfo
-	switch {
-	case j.resetBy(byClient), info && j.origin != byServer && j.origin != byClient:
-		if !info {
-			line = nil
+	var told Cause // by the line, if there is one
+	if line != nil {
+		told = CauseServerReset
+		if line.Entry.Level == logparse.LevelInfo {
+			told = CauseClientReset
 		}
-		j.conclude(CauseClientReset, j.sure(line, Likely))
-	case j.resetBy(byServer), line != nil && !info && j.origin != byClient && j.origin != byServer:
-		if info {
-			line = nil
-		}
-		j.conclude(CauseServerReset, j.sure(line, Likely))
-	default:
+	}
+	cause := j.seenReset()
+	if cause == "" && j.origin != byClient && j.origin != byServer {
+		cause = told
+	}
+	if cause == "" {
 		return false
 	}
+	if told != cause {
+		line = nil
+	}
+	j.conclude(cause, j.sure(line, Likely))
 	j.sayEnds()
 	j.quote(line)
 	if line != nil {
-		j.say("nginx writes this line at level %s when the %s resets", line.Entry.Level, side(j.v.Cause))
+		j.say("nginx writes this line at level %s when the %s resets", line.Entry.Level, side(cause))
 	}
 	return true
+}
+
+// seenReset is the reset that a leg shows at its own far side, or "".
+func (j *judge) seenReset() Cause {
+	switch {
+	case j.resetBy(byClient):
+		return CauseClientReset
+	case j.resetBy(byServer):
+		return CauseServerReset
+	}
+	return ""
 }
 
 func side(c Cause) string {
@@ -181,7 +195,7 @@ func (j *judge) idleTimeout() bool {
 	j.say("%s nginx's side ended it %s after the last byte in either direction", clock(j.Conn.EndAt()), span(j.gap()))
 	if limit != nil {
 		j.say("the idle limit is %s (%s)", span(limit.Value.Std()), limit.Source)
-	} else if l := j.smallest(Idle); l != nil {
+	} else if l := smallest(j.Limits, Idle); l != nil {
 		j.say("that is not the idle limit of %s (%s)", span(l.Value.Std()), l.Source)
 	}
 	if j.origin == byProxy {
@@ -218,7 +232,7 @@ func (j *judge) sureOfIdle(line *LogRef, limit *Limit) Confidence {
 }
 
 func (j *judge) lifetimeLimit() bool {
-	limit := j.smallest(Lifetime)
+	limit := smallest(j.Limits, Lifetime)
 	if limit == nil || !j.origin.byNginx() {
 		return false
 	}
@@ -308,16 +322,6 @@ func (j *judge) atIdleLimit(gap time.Duration) *Limit {
 		}
 	}
 	return nil
-}
-
-// smallest is the smallest limit of a kind, or nil.
-func (j *judge) smallest(k LimitKind) (best *Limit) {
-	for i := range j.Limits {
-		if l := &j.Limits[i]; l.Kind == k && (best == nil || l.Value < best.Value) {
-			best = l
-		}
-	}
-	return best
 }
 
 // line is the first joined entry of a kind that came with the end. Ambiguous

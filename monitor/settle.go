@@ -188,14 +188,7 @@ func (s *State) busyEnd(c *Conn) bool {
 // noticeNear finds a line of a worker that left within a second of t.
 func (s *State) noticeNear(t Time) *LogRef {
 	for i := len(s.notices) - 1; i >= 0; i-- {
-		r := s.notices[i]
-		if r.Entry.Kind == kindSignal && !isStop(r.Entry.Raw) {
-			continue
-		}
-		if r.Entry.Kind == kindGraceful { // the tunnels live on; the exit is what ends them
-			continue
-		}
-		if s.fitsTime(r, t) {
+		if r := s.notices[i]; s.fitsTime(r, t) {
 			return r
 		}
 	}

@@ -326,7 +326,7 @@ func TestLogKindsExist(t *testing.T) {
 	for _, k := range logparse.Catalogue() {
 		known[k.Kind] = true
 	}
-	for _, k := range []logparse.Kind{kindGraceful, kindExiting, kindSignal, kindUpTimeout, kindClTimeout, kindRecv, kindSend, kindSSLWrite} {
+	for _, k := range []logparse.Kind{kindExiting, kindSignal, kindUpTimeout, kindClTimeout, kindRecv, kindSend, kindSSLWrite} {
 		if !known[k] {
 			t.Errorf("logparse has no kind %q", k)
 		}

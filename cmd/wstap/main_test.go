@@ -239,8 +239,8 @@ func readReport(t *testing.T, file string) *report.Document {
 	return &d
 }
 
-// echoServer is a WebSocket server of gorilla's that echoes; /silent never speaks.
-func echoServer(t *testing.T) string {
+// serve runs a WebSocket server of gorilla's; each gets a connection and its path.
+func serve(t *testing.T, each func(c *websocket.Conn, path string)) string {
 	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := up.Upgrade(w, r, nil)
@@ -248,22 +248,29 @@ func echoServer(t *testing.T) string {
 			return
 		}
 		defer c.Close()
+		each(c, r.URL.Path)
+	}))
+	t.Cleanup(srv.CloseClientConnections)
+	t.Cleanup(srv.Close)
+	return srv.Listener.Addr().String()
+}
+
+// echoServer echoes; /silent never speaks.
+func echoServer(t *testing.T) string {
+	return serve(t, func(c *websocket.Conn, path string) {
 		for {
 			typ, p, err := c.ReadMessage()
 			if err != nil {
 				return
 			}
-			if r.URL.Path == "/silent" {
+			if path == "/silent" {
 				continue
 			}
 			if err := c.WriteMessage(typ, p); err != nil {
 				return
 			}
 		}
-	}))
-	t.Cleanup(srv.CloseClientConnections)
-	t.Cleanup(srv.Close)
-	return srv.Listener.Addr().String()
+	})
 }
 
 func dial(t *testing.T, addr, target string, h http.Header) *websocket.Conn {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -304,17 +302,8 @@ func TestReloadCutsBusyTunnels(t *testing.T) {
 
 // floodServer sends without end.
 func floodServer(t *testing.T) string {
-	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := up.Upgrade(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer c.Close()
+	return serve(t, func(c *websocket.Conn, _ string) {
 		for payload := make([]byte, 64<<10); c.WriteMessage(websocket.BinaryMessage, payload) == nil; {
 		}
-	}))
-	t.Cleanup(srv.CloseClientConnections)
-	t.Cleanup(srv.Close)
-	return srv.Listener.Addr().String()
+	})
 }
