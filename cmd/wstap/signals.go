@@ -66,6 +66,9 @@ func (s *stopper) run(runFor time.Duration) {
 	}
 	select {
 	case <-s.signals:
+		if s.first.Err() != nil {
+			return // both were ready: the face had ended by itself, so this is the second step
+		}
 	case <-over:
 	case <-s.first.Done():
 	}
