@@ -135,7 +135,7 @@ func (t *tunnel) sourceEnded(f *flow, at monitor.Time) {
 		t.fail()
 		return
 	}
-	t.seen.end(f.dir, at, monitor.HowFIN, "")
+	t.sideEnded(f.dir, at, monitor.HowFIN, "")
 	f.finSent.Store(true)
 	closeWrite(f.sink())
 	if t.fins.Add(1) == 2 {
@@ -153,7 +153,7 @@ func (t *tunnel) sourceFailed(f *flow, at monitor.Time, err error) {
 		return // abort
 	}
 	how, text := howEnded(err)
-	t.seen.end(f.dir, at, how, text)
+	t.sideEnded(f.dir, at, how, text)
 	t.fail()
 }
 
@@ -170,7 +170,7 @@ func (t *tunnel) sinkFailed(f *flow, at monitor.Time, err error) {
 	// EPIPE says that the end was known before: the other loop tells how.
 	if f.sinkReset = !errors.Is(err, syscall.EPIPE); f.sinkReset {
 		how, text := howEnded(err)
-		t.seen.end(back.dir, at, how, text)
+		t.sideEnded(back.dir, at, how, text)
 	}
 	t.failed.Store(true)
 	f.sinkLost.Store(true)
@@ -184,16 +184,16 @@ func (t *tunnel) finish() {
 	at := t.now()
 	for i := range t.flows {
 		if f := &t.flows[i]; f.deadAt != 0 && !t.back(f).sinkReset {
-			t.seen.end(f.dir, f.deadAt, monitor.HowFIN, "")
+			t.sideEnded(f.dir, f.deadAt, monitor.HowFIN, "")
 			closeWrite(f.sink())
 		}
 	}
-	byTap := t.stopped.Load() && !t.failed.Load() && t.fins.Load() < 2
-	t.seen.close(at, byTap)
+	stopped := t.stopped.Load()
+	t.seen.close(at, stopped)
 	switch {
 	case t.failed.Load():
 		t.resetBoth()
-	case byTap:
+	case stopped:
 		for _, c := range t.conns {
 			closeWrite(c) // Close alone makes a reset if something is unread
 		}
@@ -224,9 +224,24 @@ func (t *tunnel) fail() {
 	t.abort()
 }
 
+// sideEnded tells how a side ended. Once the relay is being stopped the ends are
+// its own doing, also those that come back from other tunnels.
+func (t *tunnel) sideEnded(dir ws.Direction, at monitor.Time, how monitor.How, text string) {
+	if !t.stopped.Load() {
+		t.seen.end(dir, at, how, text)
+	}
+}
+
+// markStopped says that from now on the end is the relay's own doing, unless it
+// has come already.
+func (t *tunnel) markStopped() {
+	if !t.failed.Load() && t.fins.Load() < 2 {
+		t.stopped.Store(true)
+	}
+}
+
 // stop ends the tunnel for Server.Close, which holds Server.mu.
 func (t *tunnel) stop() {
-	t.stopped.Store(true)
 	if t.connected {
 		t.abort()
 	}

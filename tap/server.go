@@ -105,12 +105,24 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 	s.cancel()
 	s.closeListeners()
+	s.MarkStopped()
 	s.mu.Lock()
 	for t := range s.live {
 		t.stop()
 	}
 	s.mu.Unlock()
 	s.wg.Wait()
+}
+
+// MarkStopped says that Close comes next: whatever ends from now on is the
+// relay's own doing. Mark every server before any is closed: the end of a front
+// leg comes back through nginx as that of the back leg.
+func (s *Server) MarkStopped() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for t := range s.live {
+		t.markStopped()
+	}
 }
 
 // Counts are the server's totals and gauges.

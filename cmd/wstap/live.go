@@ -231,6 +231,9 @@ func (l *live) drainUntil(ctx context.Context) {
 
 // Stop ends what still passes, at once.
 func (l *live) Stop() {
+	for _, s := range l.tap {
+		s.MarkStopped()
+	}
 	var wg sync.WaitGroup
 	for _, s := range l.tap {
 		wg.Go(s.Close)
