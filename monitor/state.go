@@ -1,7 +1,9 @@
 package monitor
 
 import (
+	"math"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -153,6 +155,29 @@ func (s *State) Conns(yield func(*Conn) bool) {
 			return
 		}
 	}
+}
+
+// ConnsAfter are the conns kept whose Seq is above seq, in order of arrival.
+func (s *State) ConnsAfter(seq uint64) func(yield func(*Conn) bool) {
+	from := sort.Search(len(s.list), func(i int) bool { return s.seqAt(i) > seq })
+	return func(yield func(*Conn) bool) {
+		for _, c := range s.list[from:] {
+			if c != nil && !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// seqAt is the Seq of the i-th place of the list: for a hole, that of the next
+// conn after it.
+func (s *State) seqAt(i int) uint64 {
+	for _, c := range s.list[i:] {
+		if c != nil {
+			return c.Seq
+		}
+	}
+	return math.MaxUint64
 }
 
 // Logs is the entries kept, oldest first. Valid until the next Apply.

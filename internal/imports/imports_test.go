@@ -25,21 +25,23 @@ var may = map[string][]string{
 	"internal/redact":    {},
 	"internal/printable": {},
 	"internal/imports":   {},
+	"nginxconf":          {},
 	"logparse/follow":    {"logparse"},
 	"monitor":            {"ws", "logparse", "internal/redact"},
 	"observe":            {"ws", "internal/redact", "monitor"},
 	"feed":               {"monitor"},
 	"tap":                {"ws", "observe", "monitor"},
 	"capture":            {"ws", "observe", "logparse", "monitor", "internal/redact"},
-	"report":             {"ws", "logparse", "monitor", "internal/printable"},
-	"tui":                {"ws", "logparse", "monitor", "internal/printable"},
+	"diagnose":           {"ws", "logparse", "nginxconf", "monitor"},
+	"report":             {"ws", "logparse", "monitor", "diagnose", "internal/printable"},
+	"tui":                {"ws", "logparse", "monitor", "diagnose", "internal/printable"},
 	"demo":               {},
 	"internal/nginxrun":  {},
 	"internal/bench":     {"ws", "observe", "monitor", "feed", "tap", "capture", "internal/redact", "logparse", "internal/nginxrun"},
 }
 
 // pure packages have no clock, no goroutine, no network.
-var pure = []string{"ws", "logparse", "internal/redact", "internal/printable", "monitor", "observe"}
+var pure = []string{"ws", "logparse", "nginxconf", "internal/redact", "internal/printable", "monitor", "observe", "diagnose"}
 
 // outside is what reaches the network, the file system and other processes.
 var outside = []string{"net", "os", "syscall", "io/fs", "io/ioutil", "path/filepath", "golang.org/x/sys"}
@@ -47,7 +49,7 @@ var outside = []string{"net", "os", "syscall", "io/fs", "io/ioutil", "path/filep
 // forbidden is what packages must not import of others, with everything below
 // it: "os" is os/exec too.
 var forbidden = map[string][]string{
-	"ws": outside, "logparse": outside, "internal/redact": outside, "internal/printable": outside,
+	"ws": outside, "logparse": outside, "nginxconf": outside, "diagnose": outside, "internal/redact": outside, "internal/printable": outside,
 	"monitor": append([]string{"sync"}, outside...), "observe": outside,
 	"feed": outside, "report": outside, "tui": outside,
 }

@@ -1,0 +1,4 @@
+package diagnose
+
+// confRules look at the configuration.
+var confRules = []rule{}

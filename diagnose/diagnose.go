@@ -1,0 +1,88 @@
+// Package diagnose turns what is seen into findings: what is wrong, how we
+// know, and what to paste to make it right. A rule looks at conns, at log
+// entries, at the configuration, or at two of them together; [Rules] is the
+// table of all.
+//
+// [Run] looks at everything at once. Where a State is large and must not be
+// held for long, a [Scan] walks it in steps. Both only read; the same input
+// gives the same findings.
+package diagnose
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/nginxconf"
+)
+
+// Finding is what a rule concluded.
+type Finding = monitor.Finding
+
+// Options are what rules may look at beside a State.
+type Options struct {
+	Conf *nginxconf.Config // nil: not known
+}
+
+// rule is a row of the table. Each of its functions may be nil.
+type rule struct {
+	id        string
+	severity  monitor.Severity // a rule may lower or raise it for one finding
+	title     string           // without its subject; a sentence
+	reference string
+
+	conn func(*pass, *monitor.Conn)       // for each conn kept, in order of arrival
+	line func(*pass, *monitor.LogRef)     // for each log entry kept, oldest first
+	loc  func(*pass, *nginxconf.Location) // for each location of the configuration
+	conf func(*pass, *nginxconf.Config)   // once, if the configuration is known
+	done func(*pass)                      // at the end: what only all of them together show
+}
+
+// rules are all rules, by where they look first. A test holds that each has an
+// id of its own, a scenario that fires it and a near miss that does not.
+var rules = slices.Concat(wireRules, logRules, confRules)
+
+// Rule describes a rule, for lists and documents.
+type Rule struct {
+	ID        string
+	Severity  monitor.Severity
+	Title     string
+	Reference string
+}
+
+// Rules are all rules, in the order of the table.
+func Rules() (out []Rule) {
+	for i := range rules {
+		r := &rules[i]
+		out = append(out, Rule{r.id, r.severity, r.title, r.reference})
+	}
+	return out
+}
+
+// Run looks at everything that s keeps, and at the configuration.
+func Run(s *monitor.State, o Options) []Finding {
+	x := NewScan(o)
+	for !x.Step(s, s.Len()+len(s.Logs())+1) {
+	}
+	return x.Findings()
+}
+
+// Check looks at the configuration alone.
+func Check(c *nginxconf.Config) []Finding {
+	x := NewScan(Options{Conf: c})
+	x.finish(monitor.NewState(monitor.Bounds{}))
+	return x.Findings()
+}
+
+// byGravity orders findings as faces show them: gravest first, then what
+// touches most, then by name.
+func byGravity(a, b Finding) int {
+	return cmp.Or(
+		cmp.Compare(a.Severity.Rank(), b.Severity.Rank()),
+		cmp.Compare(b.Count, a.Count),
+		cmp.Compare(a.ID, b.ID),
+		cmp.Compare(a.File, b.File),
+		cmp.Compare(a.Line, b.Line),
+		cmp.Compare(a.Subject, b.Subject),
+	)
+}

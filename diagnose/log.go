@@ -1,0 +1,4 @@
+package diagnose
+
+// logRules look at log entries.
+var logRules = []rule{}

@@ -1,0 +1,149 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/nginxconf"
+)
+
+// pass is one rule's part of a Scan: what it may look at, what it remembers,
+// and what it has found.
+type pass struct {
+	rule  *rule
+	opts  Options
+	state *monitor.State // valid during a call only
+
+	memory any
+	found  []*tally
+	index  map[string]*tally
+	more   int // subjects beyond subjectsMost
+}
+
+// subjectsMost bounds the findings of one rule: targets come from outside.
+const subjectsMost = 50
+
+// evidenceMost bounds the sentences of one finding.
+const evidenceMost = 8
+
+// remember is the rule's own memory during one look, made at the first call.
+func remember[T any](p *pass) *T {
+	m, ok := p.memory.(*T)
+	if !ok {
+		m = new(T)
+		p.memory = m
+	}
+	return m
+}
+
+// tally is a finding in the making.
+type tally struct {
+	Finding
+	said int // sentences beyond evidenceMost
+}
+
+// about is the finding of a subject: a target, a server, a location, or "" where
+// a rule has only one. Beyond subjectsMost all share the last.
+func (p *pass) about(subject string) *tally {
+	if t := p.index[subject]; t != nil {
+		return t
+	}
+	if len(p.found) >= subjectsMost {
+		p.more++
+		return p.found[len(p.found)-1]
+	}
+	title := p.rule.title
+	if subject != "" {
+		title += ": " + subject
+	}
+	t := &tally{Finding: Finding{
+		ID: p.rule.id, Severity: p.rule.severity, Title: title, Subject: subject, Reference: p.rule.reference,
+	}}
+	if p.index == nil {
+		p.index = map[string]*tally{}
+	}
+	p.index[subject] = t
+	p.found = append(p.found, t)
+	return t
+}
+
+// conn counts a conn that the finding touches, as of a time.
+func (t *tally) conn(c *monitor.Conn, at monitor.Time) *tally {
+	if n := len(t.Conns); n > 0 && t.Conns[n-1] == c.ID {
+		return t.seen(at)
+	}
+	t.Count++
+	if len(t.Conns) < monitor.FindingConns {
+		t.Conns = append(t.Conns, c.ID)
+	}
+	return t.seen(at)
+}
+
+// line counts a log line, and keeps the first ones as evidence.
+func (t *tally) line(r *monitor.LogRef) *tally {
+	t.Count++
+	t.seen(r.At)
+	return t.say("log: %s", r.Entry.Raw)
+}
+
+// seen widens the time in which it was seen.
+func (t *tally) seen(at monitor.Time) *tally {
+	if at.IsZero() {
+		return t
+	}
+	if t.First.IsZero() || at < t.First {
+		t.First = at
+	}
+	t.Last = max(t.Last, at)
+	return t
+}
+
+// say adds a sentence of evidence, once.
+func (t *tally) say(format string, args ...any) *tally {
+	text := fmt.Sprintf(format, args...)
+	switch {
+	case slices.Contains(t.Evidence, text):
+	case len(t.Evidence) >= evidenceMost:
+		t.said++
+	default:
+		t.Evidence = append(t.Evidence, text)
+	}
+	return t
+}
+
+// at is where in the configuration it stands.
+func (t *tally) at(p nginxconf.Place) *tally {
+	t.File, t.Line = p.File, p.Line
+	return t
+}
+
+// fix is what to paste or to do; the first one stays.
+func (t *tally) fix(format string, args ...any) *tally {
+	if t.Fix == "" {
+		t.Fix = fmt.Sprintf(format, args...)
+	}
+	return t
+}
+
+// grade changes the severity of this finding.
+func (t *tally) grade(s monitor.Severity) *tally {
+	t.Severity = s
+	return t
+}
+
+func (p *pass) appendTo(out []Finding) []Finding {
+	for i, t := range p.found {
+		if t.Count == 0 { // a rule that looked and concluded nothing
+			continue
+		}
+		if t.said > 0 {
+			t.Evidence = append(t.Evidence, fmt.Sprintf("and %d more like these", t.said))
+		}
+		if p.more > 0 && i == len(p.found)-1 {
+			t.Evidence = append(t.Evidence, fmt.Sprintf("%d more of other subjects are counted here", p.more))
+		}
+		out = append(out, t.Finding)
+	}
+	return out
+}

@@ -1,0 +1,4 @@
+package diagnose
+
+// wireRules look at conns.
+var wireRules = []rule{}
