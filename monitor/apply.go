@@ -29,6 +29,10 @@ func (s *State) Apply(ev Event) {
 		s.applyLogSummary(ev)
 	case *HTTP:
 		addAll(s.Totals.HTTP, ev.Counts)
+	case *Settings:
+		s.applySettings(ev)
+	case *Polling:
+		s.applyPolling(ev)
 	case *Health:
 		s.applyHealth(ev)
 	case *Dropped:

@@ -135,6 +135,12 @@ func makeColumns() (cols []column) {
 			func(s *Sample, _ Time, v uint64) { s.Dir[d].BlockedAtEnd = Millis(v) },
 		})
 	}
+	for d := range 2 {
+		cols = append(cols, column{
+			func(s *Sample, _ Time) uint64 { return uint64(s.Dir[d].Unacked) },
+			func(s *Sample, _ Time, v uint64) { s.Dir[d].Unacked = Millis(v) },
+		})
+	}
 	return cols
 }
 

@@ -38,6 +38,8 @@ var makers = map[string]func() Event{
 	"log":         func() Event { return new(LogLine) },
 	"log_summary": func() Event { return new(LogSummary) },
 	"http":        func() Event { return new(HTTP) },
+	"settings":    func() Event { return new(Settings) },
+	"polling":     func() Event { return new(Polling) },
 	"tick":        func() Event { return new(Tick) },
 	"clock_step":  func() Event { return new(ClockStep) },
 	"health":      func() Event { return new(Health) },

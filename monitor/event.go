@@ -232,6 +232,27 @@ type HTTP struct {
 	Counts map[string]uint64 `json:"counts"`
 }
 
+// Settings is an nginx configuration as it was read: what it does to
+// WebSockets. The newest of a Source replaces the one before.
+type Settings struct {
+	Header
+	Source       string    `json:"source"`                  // the file as given
+	Files        int       `json:"files"`                   // read
+	NginxVersion string    `json:"nginx_version,omitempty"` // that selected the defaults
+	Findings     []Finding `json:"findings"`
+}
+
+// Polling is an answered request of a polling transport (Socket.IO, SockJS),
+// which must reach the server that holds its session.
+type Polling struct {
+	Header
+	Session   string `json:"session"`   // a keyed hash of the session's id
+	Transport string `json:"transport"` // "socket.io", "sockjs"
+	Path      string `json:"path"`      // of the transport's endpoint, redacted: "/socket.io/"
+	Status    int    `json:"status"`
+	N         uint64 `json:"n"` // how many, since the last such event of session, tap and status
+}
+
 // Tick carries now and nothing else.
 type Tick struct{ Header }
 
@@ -306,6 +327,8 @@ func (*Limit) Type() string      { return "limit" }
 func (*LogLine) Type() string    { return "log" }
 func (*LogSummary) Type() string { return "log_summary" }
 func (*HTTP) Type() string       { return "http" }
+func (*Settings) Type() string   { return "settings" }
+func (*Polling) Type() string    { return "polling" }
 func (*Tick) Type() string       { return "tick" }
 func (*ClockStep) Type() string  { return "clock_step" }
 func (*Health) Type() string     { return "health" }

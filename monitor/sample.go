@@ -78,6 +78,10 @@ type Traffic struct {
 	// BlockedAtEnd is how long such a write had been waiting when the first side
 	// ended; it comes with the last sample.
 	BlockedAtEnd Millis `json:"blocked_at_end_ms,omitempty"`
+	// Unacked is for how long the receiver of this direction has acknowledged
+	// nothing while bytes of it wait in the kernel (TCP_INFO): a slow receiver
+	// acknowledges, a vanished one does not. It is looked up every few seconds.
+	Unacked Millis `json:"unacked_ms,omitempty"`
 }
 
 // LastByte is the time of the last byte in either direction.

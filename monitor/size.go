@@ -14,6 +14,8 @@ func SizeOf(ev Event) int {
 		return least + len(ev.HeadText) + 400
 	case *LogLine:
 		return least + len(ev.Entry.Raw) + 300
+	case *Settings:
+		return least + 2000*len(ev.Findings)
 	case *Closed:
 		return least + 1000
 	}

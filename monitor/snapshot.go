@@ -65,6 +65,10 @@ func (s *State) Snapshot(closed int) []Event {
 	for _, h := range s.Healths {
 		evs = append(evs, h)
 	}
+	for _, set := range s.Settings {
+		evs = append(evs, set)
+	}
+	evs = append(evs, s.pollEvents()...)
 	for i := range s.limits {
 		l := s.limits[i]
 		evs = append(evs, &l)

@@ -75,6 +75,10 @@ type State struct {
 	Hellos  []*Hello
 	Healths []*Health // newest of each name, in order of first sight
 	Notes   []string  // of all hellos
+	// Settings are the nginx configurations read, the newest of each source.
+	Settings []*Settings
+	polls    map[string]*PollSession // by Session
+	polled   []*PollSession          // oldest first, to evict from
 
 	now     Time
 	started Time // first event

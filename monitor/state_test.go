@@ -283,6 +283,9 @@ func sampleEvents() []Event {
 		&Limit{Header: h, Kind: Idle, Value: Millis(time.Minute), Source: "flag"},
 		&LogSummary{Header: h, Source: "f", Levels: map[string]uint64{"info": 1}, Kinds: map[string]uint64{"exit": 1}},
 		&HTTP{Header: h, Counts: map[string]uint64{"200": 3}},
+		&Settings{Header: h, Source: "nginx.conf", Files: 2, NginxVersion: "1.29.7", Findings: []Finding{{
+			ID: "i", Severity: SeverityError, Title: "t", Subject: "s", Count: 1, Evidence: []string{"e"}, Fix: "f", Reference: "r", File: "nginx.conf", Line: 3, First: testStart, Last: testStart}}},
+		&Polling{Header: h, Session: "0011", Transport: "socket.io", Path: "/socket.io/", Status: 400, N: 2},
 		&Tick{h},
 		&ClockStep{Header: h, Step: Millis(-time.Second)},
 		&Health{Header: h, Name: "log x", Status: HealthWarning, Text: "t"},
@@ -300,7 +303,7 @@ func fullSample() (s Sample) {
 			t.Frames.Add(op, n<<(op*3))
 		}
 		t.Bytes, t.Messages, t.LastByte, t.LastData = n*1000, n, testStart.Add(-time.Duration(n)*time.Microsecond), testStart.Add(-time.Duration(2*n)*time.Microsecond)
-		t.Unanswered, t.LastRTT, t.WorstRTT, t.PingEvery, t.PingAtLeast, t.Blocked, t.BlockedNow = 4, 5e6, 6e6, 7e6, 8e6, 9e6, true
+		t.Unanswered, t.LastRTT, t.WorstRTT, t.PingEvery, t.PingAtLeast, t.Blocked, t.BlockedNow, t.Unacked = 4, 5e6, 6e6, 7e6, 8e6, 9e6, true, 10e6
 	}
 	s.LongestGap, s.LongestGapAt, s.Collapsed = 11e6, testStart.Add(-time.Hour), 12
 	for i := range s.Gaps {

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/ws"
@@ -22,6 +23,7 @@ type httpMode struct {
 // exchange is a request that waits for its answer.
 type exchange struct {
 	method  string
+	poll    string // target, if it is one of a polling transport
 	conn    *conn // nil for plain HTTP
 	request ws.Request
 	began   monitor.Time
@@ -133,6 +135,9 @@ func (s *Stream) request(at monitor.Time, head *ws.Head) {
 		x.conn = s.openRequest(at, x.began, head, &req)
 		s.conn = x.conn
 	}
+	if _, ok := pollOf(head.Target); ok {
+		x.poll = strings.Clone(head.Target)
+	}
 	h.waiting = append(h.waiting, x)
 }
 
@@ -206,6 +211,9 @@ func (s *Stream) response(at monitor.Time, d *ws.HTTPDecoder) bool {
 		return false // 100, 102, 103: the answer is still to come
 	}
 	x.status = head.Status
+	if x.poll != "" {
+		s.hub.polled(s.leg, x.poll, x.status)
+	}
 	if x.conn == nil {
 		return false
 	}

@@ -39,6 +39,7 @@ type Hub struct {
 	mu      sync.Mutex // guards what follows
 	dirty   []*Stream  // changed since the last Collect
 	http    map[string]map[string]uint64
+	polls   map[pollKey]uint64
 	dropped uint64 // connections not decoded
 }
 
@@ -73,13 +74,14 @@ func (h *Hub) drop() {
 // their frame records, and the counts of plain HTTP.
 func (h *Hub) Collect(at monitor.Time) {
 	h.mu.Lock()
-	dirty, http, dropped := h.dirty, h.http, h.dropped
-	h.dirty, h.http, h.dropped = nil, nil, 0
+	dirty, http, polls, dropped := h.dirty, h.http, h.polls, h.dropped
+	h.dirty, h.http, h.polls, h.dropped = nil, nil, nil, 0
 	h.mu.Unlock()
 	h.collectSamples(at, dirty)
 	for leg, counts := range http {
 		h.Emit(&monitor.HTTP{Header: monitor.Header{At: at, Tap: h.Instance, Leg: leg}, Counts: counts})
 	}
+	h.emitPolls(at, polls)
 	if dropped > 0 {
 		h.Emit(&monitor.Dropped{Header: monitor.Header{At: at, Tap: h.Instance}, What: "conns", N: dropped})
 	}

@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"time"
+
 	"sync"
 	"sync/atomic"
 
@@ -127,6 +129,21 @@ func (s *Stream) Blocked(dir ws.Direction, at monitor.Time, now bool) {
 		s.conn.block(dir, at, now)
 		s.touch()
 	}
+}
+
+// Unacked tells for how long the receiver of dir's bytes has acknowledged
+// nothing while some wait for it; zero if none wait, or it does.
+func (s *Stream) Unacked(dir ws.Direction, since time.Duration) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil || s.conn.sample.Dir[dir].Unacked == monitor.Millis(since) {
+		return
+	}
+	s.conn.sample.Dir[dir].Unacked = monitor.Millis(since)
+	s.touch()
 }
 
 // End tells that no more will come from dir, how we learnt it, and when.

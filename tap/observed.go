@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/observe"
@@ -61,6 +62,11 @@ func (o *observed) bytes(dir ws.Direction, at monitor.Time, p []byte) {
 func (o *observed) blocked(dir ws.Direction, at monitor.Time, now bool) {
 	defer o.rescue()
 	o.stream.Blocked(dir, at, now)
+}
+
+func (o *observed) unacked(dir ws.Direction, since time.Duration) {
+	defer o.rescue()
+	o.stream.Unacked(dir, since)
 }
 
 func (o *observed) end(dir ws.Direction, at monitor.Time, how monitor.How, text string) {

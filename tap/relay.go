@@ -26,7 +26,8 @@ type tunnel struct {
 
 	conns     [2]net.Conn // by the direction whose bytes come out of it
 	flows     [2]flow
-	connected bool // guarded by Server.mu
+	connected bool     // guarded by Server.mu
+	acked     [2]acked // by direction; used by watchAcks alone
 
 	running atomic.Int32 // copy loops
 	fins    atomic.Int32 // directions that ended with a FIN

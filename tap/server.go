@@ -22,7 +22,7 @@ type Server struct {
 
 	ctx    context.Context // ended by Close: dials and waits
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // accept loops, dials and copy loops
+	wg     sync.WaitGroup // accept loops, dials, copy loops and watchAcks
 
 	stalled      atomic.Int64
 	acceptErrors atomic.Uint64
@@ -70,6 +70,7 @@ func (s *Server) Serve() {
 	for _, t := range s.taps {
 		s.wg.Go(t.acceptLoop) // until its listener is closed
 	}
+	s.wg.Go(s.watchAcks) // until Close
 }
 
 // Taps describes the taps, with the ports that were chosen if Listen was called.

@@ -3,6 +3,7 @@ package tap
 import (
 	"net"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,6 +32,23 @@ func isClosed(c net.Conn) (closed bool) {
 		closed = err == nil && info.State == tcpClose
 	})
 	return closed
+}
+
+// progressOf asks how far a TCP peer has acknowledged what was sent to it
+// (struct tcp_info, linux/tcp.h).
+func progressOf(c net.Conn) (p ackProgress, ok bool) {
+	if _, tcp := c.(*net.TCPConn); !tcp {
+		return p, false
+	}
+	control(c, func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil || info.State == tcpClose {
+			return
+		}
+		p = ackProgress{info.Unacked > 0, info.Bytes_acked, time.Duration(min(info.Last_ack_recv, info.Last_data_recv)) * time.Millisecond}
+		ok = true
+	})
+	return p, ok
 }
 
 // hasUnsent says that bytes wait which c's living peer has not acknowledged.

@@ -54,13 +54,26 @@ func (r *Redactor) mark(value string) string {
 	if value == "" || isMark(value) {
 		return value
 	}
+	return markStart + r.digits(value, markDigits) + markEnd
+}
+
+// Hash returns 16 hex digits of the HMAC of value, for values that are only
+// compared: many of them at once, which four digits would confuse.
+func (r *Redactor) Hash(value string) string {
+	if r == nil {
+		return value
+	}
+	return r.digits(value, 16)
+}
+
+// digits is the first n hex digits of the HMAC of value.
+func (r *Redactor) digits(value string, n int) string {
 	mac := r.macs.Get().(hash.Hash)
+	defer r.macs.Put(mac)
 	mac.Reset()
 	mac.Write([]byte(value))
 	var sum [sha256.Size]byte
-	digits := hex.EncodeToString(mac.Sum(sum[:0])[:markDigits/2])
-	r.macs.Put(mac)
-	return markStart + digits + markEnd
+	return hex.EncodeToString(mac.Sum(sum[:0])[:n/2])
 }
 
 // isMark reports whether s is exactly one mark: a mark with anything beside it is a value like any other, or a

@@ -1,0 +1,95 @@
+package tap
+
+import (
+	"time"
+
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/ws"
+)
+
+// A peer that vanished without FIN or RST, a lost route or a dead NAT entry,
+// looks like a quiet one until TCP gives up, a quarter of an hour later. The
+// kernel knows better: what we wrote is not acknowledged. So every connection's
+// two sockets are asked now and then.
+
+const (
+	// ackCycle is how often each connection is looked at, as long as there are
+	// no more than ackCycle/ackEvery*acksAtOnce of them.
+	ackCycle   = 5 * time.Second
+	ackEvery   = 250 * time.Millisecond
+	acksAtOnce = 1000
+)
+
+// acked is what one socket's receiver had acknowledged when it was last asked.
+type acked struct {
+	bytes uint64
+	since monitor.Time // of the first look at which bytes waited and this was acknowledged; 0: none wait
+}
+
+// ackProgress is what the kernel says of a socket now.
+type ackProgress struct {
+	waiting bool          // bytes were sent and are not acknowledged
+	acked   uint64        // bytes acknowledged since the connection began
+	heard   time.Duration // since anything came from the peer, a bare acknowledgement included
+}
+
+// next compares with the look before and says for how long nothing was
+// acknowledged. A receiver that does not read answers the kernel's probes of
+// its window: it is slow, not gone.
+func (a *acked) next(p ackProgress, now monitor.Time) time.Duration {
+	switch {
+	case !p.waiting:
+		*a = acked{}
+	case a.since == 0 || a.bytes != p.acked:
+		*a = acked{p.acked, now}
+	}
+	if a.since == 0 {
+		return 0
+	}
+	return min(now.Sub(a.since), p.heard).Truncate(time.Second)
+}
+
+// watchAcks looks at all connections in turn until Close.
+func (s *Server) watchAcks() {
+	tick := time.NewTicker(ackEvery)
+	defer tick.Stop()
+	var turn []*tunnel
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if len(turn) == 0 {
+			turn = s.connectedTunnels(turn)
+		}
+		n := min(len(turn), acksAtOnce, len(turn)/int(ackCycle/ackEvery)+1)
+		for _, t := range turn[:n] {
+			t.askAcks(s.now())
+		}
+		clear(turn[:n]) // they may end meanwhile
+		turn = turn[n:]
+	}
+}
+
+func (s *Server) connectedTunnels(list []*tunnel) []*tunnel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list = list[:0]
+	for t := range s.live {
+		if t.connected {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// askAcks asks both sockets: what is written to one came from the other.
+func (t *tunnel) askAcks(now monitor.Time) {
+	for d := range t.conns {
+		from := ws.Direction(d)
+		if p, ok := progressOf(t.conns[from.Other()]); ok {
+			t.seen.unacked(from, t.acked[d].next(p, now))
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package tap
+
+import (
+	"testing"
+	"time"
+
+	"github.com/wstap/wstap/monitor"
+)
+
+func TestAckedNext(t *testing.T) {
+	at := func(s float64) monitor.Time { return monitor.TimeOf(time.Unix(1000, 0)).Add(time.Duration(s * 1e9)) }
+	type look struct {
+		at   float64
+		p    ackProgress
+		want time.Duration
+	}
+	long := time.Hour // nothing was heard since before the script
+	for name, looks := range map[string][]look{
+		"nothing waits":        {{0, ackProgress{false, 5, long}, 0}, {9, ackProgress{false, 5, long}, 0}},
+		"a vanished peer":      {{0, ackProgress{true, 5, long}, 0}, {5, ackProgress{true, 5, long}, 5 * time.Second}, {61, ackProgress{true, 5, long}, 61 * time.Second}},
+		"it acknowledges some": {{0, ackProgress{true, 5, long}, 0}, {5, ackProgress{true, 6, long}, 0}, {10, ackProgress{true, 6, long}, 5 * time.Second}},
+		"it comes back":        {{0, ackProgress{true, 5, long}, 0}, {5, ackProgress{true, 5, long}, 5 * time.Second}, {6, ackProgress{false, 9, 0}, 0}, {7, ackProgress{true, 9, 0}, 0}},
+		"it does not read":     {{0, ackProgress{true, 5, 0}, 0}, {60, ackProgress{true, 5, 200 * time.Millisecond}, 0}},
+		"a moment":             {{0, ackProgress{true, 5, long}, 0}, {0.9, ackProgress{true, 5, long}, 0}},
+	} {
+		var a acked
+		for _, l := range looks {
+			if got := a.next(l.p, at(l.at)); got != l.want {
+				t.Errorf("%s: at %v %v, want %v", name, l.at, got, l.want)
+			}
+		}
+	}
+}
