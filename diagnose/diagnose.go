@@ -40,7 +40,7 @@ type rule struct {
 
 // rules are all rules, by where they look first. A test holds that each has an
 // id of its own, a scenario that fires it and a near miss that does not.
-var rules = slices.Concat(wireRules, logRules, confRules)
+var rules = slices.Concat(wireRules, stickyRules, logRules, confRules)
 
 // Rule describes a rule, for lists and documents.
 type Rule struct {

@@ -108,6 +108,11 @@ func (x *Scan) finish(s *monitor.State) {
 	for i := range x.passes {
 		x.result = x.passes[i].appendTo(x.result)
 	}
+	if x.opts.Conf == nil { // a recording knows what was found in the configuration of its time
+		for _, set := range s.Settings {
+			x.result = append(x.result, set.Findings...)
+		}
+	}
 	slices.SortStableFunc(x.result, byGravity)
 	x.over = true
 }

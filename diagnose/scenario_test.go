@@ -243,6 +243,7 @@ func (w *world) lastLine() time.Duration {
 //	SECONDS fin N client|server             that side ends, the other follows, closed
 //	SECONDS opaque N TAP REASON
 //	SECONDS http TAP STATUS COUNT
+//	SECONDS poll TAP SESSION STATUS COUNT   answered requests of a polling transport
 //	SECONDS tick                            only time passes
 func (w *world) play(script string) {
 	hello := false
@@ -376,6 +377,11 @@ var verbs = map[string]func(*world, *args){
 		h := w.head(0)
 		h.Leg = a.next()
 		w.s.Apply(&monitor.HTTP{Header: h, Counts: map[string]uint64{a.next(): a.num()}})
+	},
+	"poll": func(w *world, a *args) {
+		h := w.head(0)
+		h.Leg = a.next()
+		w.s.Apply(&monitor.Polling{Header: h, Session: a.next(), Transport: "socket.io", Path: "/socket.io/", Status: int(a.num()), N: a.num()})
 	},
 	"fin": func(w *world, a *args) {
 		n, d := a.num(), a.dir()

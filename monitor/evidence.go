@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/wstap/wstap/ws"
 )
@@ -141,18 +140,5 @@ func nameOf(c *Conn, d ws.Direction) string {
 	return dirName(d)
 }
 
-// clock is a wall time as evidence shows it.
-func clock(t Time) string { return t.Std().Format("15:04:05.000") }
-
-// span is a duration as evidence shows it.
-func span(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "-" + span(-d)
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 10*time.Minute:
-		return fmt.Sprintf("%.2f s", d.Seconds())
-	}
-	return d.Round(time.Second).String()
-}
+// Evidence is written in these words.
+var clock, span = Clock, Span
