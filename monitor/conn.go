@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wstap/wstap/ws"
@@ -111,6 +112,10 @@ func (c *Conn) Age(now Time) time.Duration {
 	}
 	return max(now.Sub(c.Opened), 0)
 }
+
+// OwnLimits are the limits of this conn alone: what an nginx configuration says
+// of the location that was chosen for it.
+func (c *Conn) OwnLimits() []Limit { return slices.Clone(c.limits) }
 
 // LastActivity is the last byte either way, or when the conn was opened.
 func (c *Conn) LastActivity() Time {

@@ -26,18 +26,6 @@ const (
 	scoreExact = 100
 )
 
-// The kinds of log entries that verdicts read; a test holds them against
-// logparse's catalogue.
-const (
-	kindExiting   logparse.Kind = "exiting"
-	kindSignal    logparse.Kind = "signal_received"
-	kindUpTimeout logparse.Kind = "upstream_timed_out"
-	kindClTimeout logparse.Kind = "client_timed_out"
-	kindRecv      logparse.Kind = "recv_failed"
-	kindSend      logparse.Kind = "send_failed"
-	kindSSLWrite  logparse.Kind = "ssl_write_failed"
-)
-
 // ngxConn is nginx's own name of a connection: the pid and *N of a log. Two
 // nginx in containers may share both, so a name learned from a log holds for
 // that log; one that came as X-Ngx-Conn, without a source, for all.
@@ -190,10 +178,10 @@ func (s *State) tryJoin(r *LogRef) bool {
 	return true
 }
 
-// linkByLine links a back conn that failed to be dialled, and so has no key, to
-// the one front conn that the line speaks of.
+// linkByLine links a back conn that has no key, because it was never dialled or
+// nginx spoke TLS on it, to the one front conn that the line speaks of.
 func (s *State) linkByLine(r *LogRef, b *Conn) {
-	if b.Role != Back || b.Dial == nil || b.Link != nil {
+	if b.Role != Back || b.Request != nil || b.Link != nil {
 		return
 	}
 	var front *Conn
@@ -274,7 +262,7 @@ func (s *State) joinScore(r *LogRef, c *Conn) int {
 	if c.Answer != nil && c.Answer.Status != 101 {
 		at = c.Answer.At
 	}
-	if !s.fitsTime(r, at) || !fitsPhase(e, c) {
+	if !s.fitsTime(r, at) && !whileStuck(r, c) || !fitsPhase(e, c) {
 		return 0
 	}
 	score := targetScore(e, c)

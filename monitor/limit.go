@@ -68,6 +68,7 @@ func (s *State) Limits(c *Conn) []Limit {
 			ls = append(ls, l)
 		}
 	}
+	ls = c.takeFronts(ls)
 	if l, ok := s.learner.limit(c); ok && !anyNear(ls, l) {
 		ls = append(ls, l)
 	}
@@ -76,6 +77,35 @@ func (s *State) Limits(c *Conn) []Limit {
 	}
 	return ls
 }
+
+// takeFronts gives a back conn the limits of its front conn alone: nginx chose
+// the location by what the client asked for. What the configuration told of the
+// back tap's address was a guess, and gives way.
+func (c *Conn) takeFronts(ls []Limit) []Limit {
+	if c.Role != Back || c.Link == nil || c.Link.Front == nil {
+		return ls
+	}
+	for _, f := range c.Link.Front.limits {
+		ls = slices.DeleteFunc(ls, func(l Limit) bool { return l.Kind == f.Kind && (l.fromConfig() || l.Source == f.Source) })
+	}
+	return append(ls, c.Link.Front.limits...)
+}
+
+// Sources of limits that are not read from a configuration; a hop's begins
+// with hopSource.
+const (
+	sourceFlag    = "flag"
+	sourceLearned = "learned"
+)
+
+// fromConfig says that a limit was read from the nginx configuration: its
+// source is FILE:LINE, or the default of a directive.
+func (l *Limit) fromConfig() bool {
+	return l.Source != sourceFlag && l.Source != sourceLearned && l.Source != SourceAssumed && !l.isHop()
+}
+
+// told says that somebody who knows has stated this limit of nginx.
+func (l *Limit) told() bool { return l.Source == sourceFlag || l.fromConfig() }
 
 // anyNear says that a stated limit already explains a learned one.
 func anyNear(ls []Limit, learned Limit) bool {
@@ -153,6 +183,11 @@ const (
 	learnKeep   = 64                     // endings remembered a tap
 )
 
+// toldIdle is the smallest idle limit that was stated of nginx, or nil.
+func toldIdle(ls []Limit) *Limit {
+	return smallest(slices.DeleteFunc(slices.Clone(ls), func(l Limit) bool { return !l.told() }), Idle)
+}
+
 // learner finds idle limits nobody told us of: endings without a close frame,
 // made by nginx's side, at the same gap.
 type learner struct{ taps map[roleKey]*endings }
@@ -220,5 +255,5 @@ func (l *learner) limit(c *Conn) (Limit, bool) {
 	if e == nil || e.limit == 0 {
 		return Limit{}, false
 	}
-	return Limit{Kind: Idle, Value: Millis(e.limit), Source: "learned"}, true
+	return Limit{Kind: Idle, Value: Millis(e.limit), Source: sourceLearned}, true
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/wstap/wstap/logparse"
 	"github.com/wstap/wstap/ws"
 )
 
@@ -25,7 +24,7 @@ func (j *judge) lingering() bool {
 		return false
 	}
 	j.sayClose()
-	j.say("TCP stayed open for %s after it: the peer never closed, and nginx's idle timer did", span(wait))
+	j.say("TCP stayed open for %s after it: the peer never closed, and nginx's idle timer did", Span(wait))
 	j.quote(line)
 	j.conclude(CauseLingering, j.sure(line, Likely))
 	return true
@@ -42,48 +41,26 @@ func (j *judge) closeHandshake() bool {
 	return true
 }
 
-// proxyShutdown: nginx ended both legs of busy tunnels, many at once: a worker
-// left after a reload (worker_shutdown_timeout), or nginx was stopped.
-func (j *judge) proxyShutdown() bool {
-	if !j.origin.byNginx() || j.atIdleLimit(j.gap()) != nil || j.line(isTunnelTimeout) != nil || j.line(isReset) != nil {
-		return false
-	}
-	mass, both := j.Mass-j.SameGap >= massLeast, j.origin == byProxy
-	switch {
-	case j.Notice != nil && both:
-		j.conclude(CauseProxyShutdown, Confirmed)
-	case j.Notice != nil && mass, mass && both:
-		j.conclude(CauseProxyShutdown, Likely)
-	case j.Notice != nil, mass:
-		j.conclude(CauseProxyShutdown, Possible)
-	default:
-		return false
-	}
-	j.sayEnds()
-	if j.Mass > 0 {
-		j.say("nginx's side ended %d other connections of this tap within a second of this one, none of them idle for its limit", j.Mass)
-	}
-	if j.Notice != nil {
-		j.say("log (fits by time): %s", j.Notice.Entry.Raw)
-	}
-	return true
-}
-
-// massLeast is how many conns end together before we speak of a shutdown.
-const massLeast = 3
-
-// slowConsumer: the receiver's window was full until send_timeout ran out.
+// slowConsumer: the receiver's window was full until send_timeout ran out, or
+// proxy_send_timeout if the server was the receiver.
 func (j *judge) slowConsumer() bool {
 	line := j.line(isClientTimeout)
 	stuck := j.stuck()
 	if line == nil && (stuck == "" || !j.origin.byNginx()) {
 		return false
 	}
+	if line == nil {
+		line = j.line(isTunnelTimeout)
+	}
 	if stuck != "" {
 		j.say("%s", stuck)
 	}
 	j.sayEnds()
 	j.quote(line)
+	if stuck != "" && j.Other != nil { // the leg that is stuck shows no end before its receiver reads on
+		j.conclude(CauseSlowConsumer, Confirmed)
+		return true
+	}
 	j.conclude(CauseSlowConsumer, j.sure(line, Likely))
 	return true
 }
@@ -95,17 +72,24 @@ const stuckLeast = time.Second
 // stuck says who was not reading when it ended, on either leg, or "".
 func (j *judge) stuck() string {
 	for _, c := range []*Conn{j.Conn, j.Other} {
-		if c == nil {
-			continue
-		}
-		for d := range c.Sample.Dir {
-			if w := waitedAtEnd(c, d); w >= stuckLeast {
-				who := nameOf(c, ws.Direction(d).Other())
-				return fmt.Sprintf("the %s was not reading: our write to it on the %s leg had been waiting for %s", who, c.Role, span(w))
-			}
+		if d, w := stuckOn(c); w > 0 {
+			return fmt.Sprintf("the %s was not reading: our write to it on the %s leg had been waiting for %s", nameOf(c, d.Other()), c.Role, Span(w))
 		}
 	}
 	return ""
+}
+
+// stuckOn is the direction whose bytes one leg could not deliver at the end, and
+// for how long; zero if there was none.
+func stuckOn(c *Conn) (ws.Direction, time.Duration) {
+	if c != nil {
+		for d := range c.Sample.Dir {
+			if w := waitedAtEnd(c, d); w >= stuckLeast {
+				return ws.Direction(d), w
+			}
+		}
+	}
+	return 0, 0
 }
 
 // waitedAtEnd is how long a write of a direction had waited when the conn
@@ -128,10 +112,7 @@ func (j *judge) reset() bool {
 	line := j.line(isReset)
 	var told Cause // by the line, if there is one
 	if line != nil {
-		told = CauseServerReset
-		if line.Entry.Level == logparse.LevelInfo {
-			told = CauseClientReset
-		}
+		told = sideOf(line)
 	}
 	cause := j.seenReset()
 	if cause == "" && j.origin != byClient && j.origin != byServer {
@@ -145,10 +126,15 @@ func (j *judge) reset() bool {
 	}
 	j.conclude(cause, j.sure(line, Likely))
 	j.sayEnds()
+	if stuck := j.stuck(); stuck != "" {
+		j.say("%s", stuck)
+	}
 	j.quote(line)
 	if line != nil {
 		j.say("nginx writes this line at level %s when the %s resets", line.Entry.Level, side(cause))
 	}
+	j.sayCut()
+	j.saySilence()
 	return true
 }
 
@@ -192,19 +178,15 @@ func (j *judge) idleTimeout() bool {
 	if line == nil && limit == nil {
 		return j.sameGap()
 	}
-	j.say("%s nginx's side ended it %s after the last byte in either direction", clock(j.Conn.EndAt()), span(j.gap()))
-	if limit != nil {
-		j.say("the idle limit is %s (%s)", span(limit.Value.Std()), limit.Source)
-	} else if l := smallest(j.Limits, Idle); l != nil {
-		j.say("that is not the idle limit of %s (%s)", span(l.Value.Std()), l.Source)
-	}
+	j.sayIdle(line, limit)
 	if j.origin == byProxy {
-		j.say("nginx ended both legs itself, %s apart, without a close frame", span(j.front.EndAt().Sub(j.back.EndAt()).Abs()))
+		j.say("nginx ended both legs itself, %s apart, without a close frame", Span(j.front.EndAt().Sub(j.back.EndAt()).Abs()))
 	}
 	j.quote(line)
 	if line == nil && j.LogBlind {
 		j.say("no log line: nginx writes idle kills at level info, and this log holds nothing that low so far; its silence acquits nobody")
 	}
+	j.sayOneSided()
 	j.conclude(CauseIdleTimeout, j.sureOfIdle(line, limit))
 	return true
 }
@@ -213,11 +195,13 @@ func (j *judge) idleTimeout() bool {
 // no known limit explains. That is a timer, or one blow to conns that had all
 // been silent since the same moment.
 func (j *judge) sameGap() bool {
-	if j.SameGap < massLeast || j.gap() < learnLeast {
+	if j.Around.SameGap < massLeast || j.gap() < learnLeast {
 		return false
 	}
-	j.say("%s nginx's side ended it %s after the last byte in either direction", clock(j.Conn.EndAt()), span(j.gap()))
-	j.say("%d other connections of this tap ended within a second after the same silence: an idle limit that is not known, or one blow to connections silent since the same moment", j.SameGap)
+	j.say("%s nginx's side ended it %s after the last byte in either direction", Clock(j.Conn.EndAt()), Span(j.gap()))
+	j.say("%d other connections of this tap ended within a second after the same silence: an idle limit that is not known, or one blow to connections silent since the same moment", j.Around.SameGap)
+	j.saySilence()
+	j.sayOneSided()
 	j.conclude(CauseIdleTimeout, Possible)
 	return true
 }
@@ -232,30 +216,71 @@ func (j *judge) sureOfIdle(line *LogRef, limit *Limit) Confidence {
 }
 
 func (j *judge) lifetimeLimit() bool {
-	limit := smallest(j.Limits, Lifetime)
+	limit := j.atLimit(Lifetime, j.age())
 	if limit == nil || !j.origin.byNginx() {
 		return false
 	}
-	age := j.Conn.EndAt().Sub(j.Conn.Opened)
-	if (age - limit.Value.Std()).Abs() > time.Second {
-		return false
-	}
-	j.say("%s ended at an age of %s; the lifetime limit is %s (%s)", clock(j.Conn.EndAt()), span(age), span(limit.Value.Std()), limit.Source)
-	j.sayEnds()
+	j.sayLifetime(limit)
 	j.conclude(CauseLifetimeLimit, j.sure(nil, Likely))
 	return true
 }
 
-func (j *judge) vanished() bool {
-	for _, c := range []*Conn{j.Conn, j.Other} {
-		if c == nil || c.FirstEnd() == nil || c.FirstEnd().How != HowTimeout {
-			continue
-		}
-		j.say("%s the %s", clock(c.EndAt()), j.endWordsOf(c, c.FirstEnd()))
-		j.conclude(CausePeerVanished, j.sure(nil, Likely))
+// hopLimit: a peer's own end, as long after the last byte or after the start as
+// a hop is said to allow. That hop stands between us and the peer; it may reset
+// as well as close. Nothing but the time tells it from the peer.
+func (j *judge) hopLimit() bool {
+	if j.origin != byClient && j.origin != byServer {
+		return false
+	}
+	if l := j.atLimit(Idle, j.gap()); l != nil && l.isHop() {
+		j.sayEnds()
+		j.say("the idle limit is %s (%s): it closes like that, and so may the %s itself", Span(l.Value.Std()), l.Source, j.peer())
+		j.sayOneSided()
+		j.conclude(CauseIdleTimeout, Likely)
+		return true
+	}
+	if l := j.atLimit(Lifetime, j.age()); l != nil && l.isHop() {
+		j.sayLifetime(l)
+		j.conclude(CauseLifetimeLimit, Likely)
 		return true
 	}
 	return false
+}
+
+func (j *judge) peer() string {
+	if j.origin == byClient {
+		return "client"
+	}
+	return "server"
+}
+
+// age of the conn when its end began.
+func (j *judge) age() time.Duration { return j.Conn.EndAt().Sub(j.Conn.Opened) }
+
+// vanished: the kernel gave up on a peer, ours or nginx's with TCP keepalive.
+func (j *judge) vanished() bool {
+	line := j.line(isKeepaliveExpiry)
+	var gone *Conn
+	for _, c := range []*Conn{j.Conn, j.Other} {
+		if gone == nil && c != nil && c.FirstEnd() != nil && c.FirstEnd().How == HowTimeout {
+			gone = c
+		}
+	}
+	if gone == nil && (line == nil || !j.origin.byNginx()) {
+		return false
+	}
+	if gone != nil {
+		j.say("%s the %s", Clock(gone.EndAt()), j.endWordsOf(gone, gone.FirstEnd()))
+	} else {
+		j.sayEnds()
+	}
+	j.quote(line)
+	if line != nil {
+		j.say("nginx writes this line at level %s when TCP keepalive finds the %s gone", line.Entry.Level, side(sideOf(line)))
+	}
+	j.sayCut()
+	j.conclude(CausePeerVanished, j.sure(line, Likely))
+	return true
 }
 
 // fin: a side closed TCP without a close frame. Seen from one leg, nginx's FIN
@@ -266,25 +291,49 @@ func (j *judge) fin() bool {
 		j.conclude(CauseClientFIN, j.sure(nil, Likely))
 	case byServer:
 		j.conclude(CauseServerFIN, j.sure(nil, Likely))
-	case proxySide:
-		if j.v.FirstEndHow == HowReset {
-			j.sayEnds()
-			j.say("nginx itself resets only with reset_timedout_connection, or a client that sends to a tunnel already closed")
-			j.conclude(CauseUnknown, Possible)
-			return true
-		}
-		j.say("only the front leg is seen: a FIN or reset of the server, a reload and a stop of nginx all look like this")
-		j.conclude(CauseServerFIN, Possible)
-	case proxySideBack:
-		j.say("only the back leg is seen: a FIN or reset of the client, a reload and a stop of nginx all look like this")
-		j.conclude(CauseClientFIN, Possible)
+	case proxySide, proxySideBack:
+		j.farEnd()
 	case roleless:
 		j.conclude(pickCause(j.Conn), Possible)
 	default:
 		return false
 	}
 	j.sayEnds()
+	j.saySilence()
 	return true
+}
+
+// farEnd judges what nginx passed on from the leg that is not seen.
+func (j *judge) farEnd() {
+	cause, far := CauseServerFIN, "server"
+	if j.origin == proxySideBack {
+		cause, far = CauseClientFIN, "client"
+	}
+	if j.v.FirstEndHow == HowReset {
+		j.farReset()
+		return
+	}
+	conf := Possible
+	switch {
+	case j.Around.Gone >= massLeast:
+		j.say("within a second the server told %d other connections of this tap that it goes (1001, 1012): a deploy", j.Around.Gone)
+	case j.LogInfo:
+		conf = Likely
+		j.say("the log holds level info and nothing of this end: a reset and a timeout leave a line there, and so does a leaving worker; a FIN of the %s leaves none", far)
+	default:
+		j.say("only the %s leg is seen: a FIN or reset of the %s, a reload and a stop of nginx all look like this", j.Conn.Role, far)
+	}
+	j.conclude(cause, conf)
+}
+
+// farReset: nginx does not pass resets on, it makes them for reasons of its own.
+func (j *judge) farReset() {
+	if j.origin == proxySide {
+		j.say("nginx itself resets only with reset_timedout_connection, or a client that sends to a tunnel already closed")
+	} else {
+		j.say("nginx resets the server's side when it closes with bytes of the server unread: a client that did not read, or left while the server was sending; HAProxy does when the client resets")
+	}
+	j.conclude(CauseUnknown, Possible)
 }
 
 // pickCause names the side that ended first where nobody knows which is nginx.
@@ -310,53 +359,29 @@ func (j *judge) gap() time.Duration {
 	return g
 }
 
-// late is how much after its limit an idle kill may be seen.
-const late = 500 * time.Millisecond
-
 // atIdleLimit finds the idle limit that fits a gap, or nil.
-func (j *judge) atIdleLimit(gap time.Duration) *Limit {
+func (j *judge) atIdleLimit(gap time.Duration) *Limit { return j.atLimit(Idle, gap) }
+
+// atLimit finds the limit of a kind that fits d, or nil. One that was told
+// explains more than one of a hop that may be elsewhere, and that more than the
+// assumed one.
+func (j *judge) atLimit(kind LimitKind, d time.Duration) (best *Limit) {
+	rank := func(l *Limit) int {
+		switch {
+		case l.told():
+			return 3
+		case l.Source == sourceLearned:
+			return 2
+		case l.isHop():
+			return 1
+		}
+		return 0
+	}
 	for i := range j.Limits {
 		l := &j.Limits[i]
-		if l.Kind == Idle && gap >= l.Value.Std()-Slack-50*time.Millisecond && gap <= l.Value.Std()+late {
-			return l
+		if l.Kind == kind && fitsLimit(d, l.Value.Std()) && (best == nil || rank(l) > rank(best)) {
+			best = l
 		}
 	}
-	return nil
-}
-
-// line is the first joined entry of a kind that came with the end. Ambiguous
-// ones count only when there are as many lines as conns they fit, so that each
-// conn has its own.
-func (j *judge) line(is func(*logparse.Entry) bool) *LogRef {
-	for _, r := range j.Conn.Logs {
-		if is(&r.Entry) && withEnd(r, j.Conn) && (r.group == nil || r.group.lines >= len(r.group.conns)) {
-			return r
-		}
-	}
-	return nil
-}
-
-// withEnd says that an entry is not from long before the end.
-func withEnd(r *LogRef, c *Conn) bool {
-	return r.At.Sub(c.EndAt()) > -joinWithin
-}
-
-func (j *judge) anyLine() *LogRef {
-	return j.line(func(*logparse.Entry) bool { return true })
-}
-
-func isTunnelTimeout(e *logparse.Entry) bool {
-	return e.Kind == kindUpTimeout && e.Action == tunnelAction
-}
-
-func isClientTimeout(e *logparse.Entry) bool {
-	return e.Kind == kindClTimeout && e.Action == tunnelAction
-}
-
-func isReset(e *logparse.Entry) bool {
-	switch e.Kind {
-	case kindRecv, kindSend, kindSSLWrite:
-		return e.Action == tunnelAction && (e.Errno == 104 || e.Errno == 32)
-	}
-	return false
+	return best
 }

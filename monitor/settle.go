@@ -1,10 +1,11 @@
 package monitor
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/wstap/wstap/logparse"
 )
 
 // beginSettling puts a conn whose end has begun on the list: who ended first,
@@ -23,7 +24,7 @@ func (s *State) settle(all bool) {
 	if len(s.settling) == 0 {
 		return
 	}
-	s.busy = s.busyEnds()
+	s.busy = s.crowds()
 	keep := s.settling[:0]
 	work := settleAtOnce
 	for _, c := range s.settling {
@@ -60,11 +61,11 @@ func (s *State) complete(c *Conn) bool {
 }
 
 func (s *State) judge(c *Conn) {
-	k := Case{Conn: c, Other: c.Other(), Limits: s.Limits(c), LogBlind: s.LogBlind()}
-	k.Mass, k.SameGap = s.massAround(c)
-	k.BackTap = s.HasRole(Back)
-	k.Notice = s.noticeNear(c.EndAt())
-	c.Verdict = Judge(k)
+	c.Verdict = Judge(Case{
+		Conn: c, Other: c.Other(), Limits: s.Limits(c), Around: s.crowdAround(c),
+		BackTap: s.HasRole(Back), Notice: s.noticeNear(c.EndAt()),
+		LogBlind: s.LogBlind(), LogNotices: s.logsHold(logparse.LevelNotice), LogInfo: s.logsHold(logparse.LevelInfo),
+	})
 }
 
 func (s *State) finish(c *Conn) {
@@ -78,22 +79,13 @@ func (s *State) finish(c *Conn) {
 		s.settled = append(s.settled[:0], s.settled[n-1024:]...)
 	}
 	s.learnFrom(c)
-	if s.busyEnd(c) {
-		s.busyDone = append(s.busyDone, endingOf(c))
+	if e := s.endingOf(c); e.kind != endAlone {
+		s.busyDone = append(s.busyDone, e)
 	}
 	if !c.Ended.IsZero() {
 		s.retire(c)
 	}
 }
-
-// sideEnding is when nginx's side ended a conn of a tap.
-type sideEnding struct {
-	tap roleKey
-	at  Time
-	gap time.Duration
-}
-
-func endingOf(c *Conn) sideEnding { return sideEnding{tapOf(c), c.EndAt(), c.Gap(c.Ended)} }
 
 func tapOf(c *Conn) roleKey { return roleKey{c.ID.Tap, c.Tap} }
 
@@ -130,52 +122,6 @@ func (s *State) quietEnd(c *Conn) bool {
 	return c.IsUpgraded() && !c.ByTap && c.FirstEnd() != nil && c.closeBeforeEnd() == nil && originOf(c).byNginx()
 }
 
-// busyEnds is how nginx's side ended busy conns, by tap, sorted by time: of the
-// conns that settle, and of those that did a moment ago.
-func (s *State) busyEnds() map[roleKey][]sideEnding {
-	m := map[roleKey][]sideEnding{}
-	for _, c := range s.settling {
-		if s.busyEnd(c) {
-			m[tapOf(c)] = append(m[tapOf(c)], endingOf(c))
-		}
-	}
-	const remembered = 30 * time.Second // a mass of thousands takes that long to settle
-	s.busyDone = slices.DeleteFunc(s.busyDone, func(e sideEnding) bool { return s.now.Sub(e.at) > remembered })
-	if n := len(s.busyDone); n > 65536 {
-		s.busyDone = slices.Clone(s.busyDone[n-65536:])
-	}
-	for _, e := range s.busyDone {
-		m[e.tap] = append(m[e.tap], e)
-	}
-	for _, es := range m {
-		slices.SortFunc(es, func(a, b sideEnding) int { return cmp.Compare(a.at, b.at) })
-	}
-	return m
-}
-
-// massLook bounds how many of a mass are compared one by one.
-const massLook = 256
-
-// massAround counts other conns of the tap that nginx's side ended within a
-// second of c although they were not idle for their limit, and those of them
-// that had been silent for as long as c.
-func (s *State) massAround(c *Conn) (mass, sameGap int) {
-	if !s.busyEnd(c) {
-		return 0, 0
-	}
-	es := s.busy[tapOf(c)]
-	byTime := func(e sideEnding, t Time) int { return cmp.Compare(e.at, t) }
-	from, _ := slices.BinarySearchFunc(es, c.EndAt().Add(-time.Second), byTime)
-	to, _ := slices.BinarySearchFunc(es, c.EndAt().Add(time.Second)+1, byTime)
-	around := es[from:to]
-	for _, e := range around[:min(len(around), massLook)] {
-		if g := c.Gap(c.Ended); g >= learnLeast && (e.gap-g).Abs() <= learnWithin {
-			sameGap++
-		}
-	}
-	return max(len(around)-1, 0), max(sameGap-1, 0)
-}
-
 // busyEnd: a quiet end that no idle limit explains.
 func (s *State) busyEnd(c *Conn) bool {
 	if !s.quietEnd(c) {
@@ -183,6 +129,16 @@ func (s *State) busyEnd(c *Conn) bool {
 	}
 	l, ok := s.IdleLimit(c)
 	return !ok || c.Gap(c.Ended) < l.Value.Std()-time.Second || c.Gap(c.Ended) < l.Value.Std()/2
+}
+
+// logsHold says that every log seen holds entries as low as a level.
+func (s *State) logsHold(least logparse.Level) bool {
+	for _, l := range s.lowest {
+		if l == logparse.LevelUnknown || l > least {
+			return false
+		}
+	}
+	return len(s.lowest) > 0
 }
 
 // noticeNear finds a line of a worker that left within a second of t.

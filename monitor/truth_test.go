@@ -333,7 +333,7 @@ func TestMassSpread(t *testing.T) {
 	}
 	w.wait(3 * time.Second)
 	for _, l := range legs {
-		l.verdict(CauseProxyShutdown, Likely)
+		l.verdict(CauseProxyShutdown, Confirmed)
 	}
 }
 
@@ -412,7 +412,7 @@ func TestNginxGaveUpFirst(t *testing.T) {
 	b.end(client, HowReset)
 	b.closed()
 	w.wait(4 * time.Second)
-	b.verdict(CauseSlowConsumer, Likely)
+	b.verdict(CauseSlowConsumer, Confirmed)
 	f.s.Dir[server].BlockedNow, f.s.Dir[server].BlockedAtEnd = false, Millis(7*time.Second)
 	f.end(client, HowReset)
 	f.closed()

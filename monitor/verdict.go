@@ -31,14 +31,15 @@ type Verdict struct {
 
 // Case is all that a verdict may look at.
 type Case struct {
-	Conn     *Conn
-	Other    *Conn   // the other leg, nil when it is not seen
-	Limits   []Limit // all that hold for Conn
-	Mass     int     // other conns that nginx's side ended within a second, not idle
-	SameGap  int     // of those, the ones that had been silent for as long
-	BackTap  bool    // some tap is behind nginx
-	Notice   *LogRef // a reload's or stop's log line that fits the time
-	LogBlind bool    // a log is followed, and its level hides idle kills
+	Conn       *Conn
+	Other      *Conn   // the other leg, nil when it is not seen
+	Limits     []Limit // all that hold for Conn
+	Around     Crowd   // what happened to other conns of the tap about then
+	BackTap    bool    // some tap is behind nginx
+	Notice     *LogRef // a reload's or stop's log line that fits the time
+	LogBlind   bool    // a log is followed, and its level hides idle kills
+	LogNotices bool    // the logs followed hold level notice, at which workers leave
+	LogInfo    bool    // the logs followed hold level info, at which tunnels end
 }
 
 // Judge is pure: the same case gives the same verdict.
@@ -69,15 +70,28 @@ func (j *judge) cause() {
 	c := j.Conn
 	switch {
 	case c.ByTap:
-		j.say("%s wstap was being stopped and ended this connection", clock(c.Ended))
+		j.say("%s wstap was being stopped and ended this connection", Clock(c.Ended))
 		j.conclude(CauseTapShutdown, Confirmed)
 	case c.Dial != nil:
 		j.connectFailed()
 	case !c.IsUpgraded() && (c.Answer != nil || c.decoded()):
 		j.noUpgrade()
+	case j.tlsFailed():
 	default:
 		j.tunnel()
 	}
+}
+
+// tlsFailed: an opaque stream that nginx says was a TLS handshake, and failed.
+func (j *judge) tlsFailed() bool {
+	line := j.line(isTLSFailure)
+	if line == nil || j.Conn.IsUpgraded() {
+		return false
+	}
+	j.sayEnds()
+	j.quote(line)
+	j.conclude(CauseTLSFailed, Confirmed)
+	return true
 }
 
 // code fills in the close code: the first close frame's before the end, else
@@ -116,7 +130,7 @@ func (j *judge) firstEnd() {
 
 func (j *judge) connectFailed() {
 	d := j.Conn.Dial
-	j.say("%s our connection to %s failed after %s: %s; the client side was reset", clock(d.At), j.Conn.Server, span(d.Took.Std()), d.Error)
+	j.say("%s our connection to %s failed after %s: %s; the client side was reset", Clock(d.At), j.Conn.Server, Span(d.Took.Std()), d.Error)
 	if line := j.anyLine(); line != nil {
 		j.quote(line)
 		j.say("nginx saw the reset that wstap passed on (104); without wstap it would have logged connect() failed with the errno above")
@@ -127,21 +141,21 @@ func (j *judge) connectFailed() {
 func (j *judge) noUpgrade() {
 	c := j.Conn
 	if c.Answer != nil {
-		j.say("%s the answer was %d %s, not 101", clock(c.Answer.At), c.Answer.Status, c.Answer.Reason)
+		j.say("%s the answer was %d %s, not 101", Clock(c.Answer.At), c.Answer.Status, c.Answer.Reason)
 		j.otherHandshake()
 		j.strippedUpgrade()
 		if c.Role == Front && j.BackTap && j.Other == nil {
 			j.say("no request for it came to a back tap: nginx answered itself, or asked a server that no tap is before")
 		}
-		j.quoteAny()
+		j.quoteAttempt()
 		j.conclude(CauseRefused, Confirmed)
 		return
 	}
 	if e := c.FirstEnd(); e != nil {
-		j.say("%s the %s, before any answer", clock(e.At), j.endWords(e))
+		j.say("%s the %s, before any answer", Clock(e.At), j.endWords(e))
 	}
 	j.otherHandshake()
-	j.quoteAny()
+	j.quoteAttempt()
 	conf := Likely
 	if j.Other != nil && (j.Other.Dial != nil || j.Other.Answer != nil || j.Other.FirstEnd() != nil) || j.anyLine() != nil {
 		conf = Confirmed
@@ -175,8 +189,8 @@ func (j *judge) otherHandshake() {
 // tunnel judges an established tunnel or an opaque stream, by precedence.
 func (j *judge) tunnel() {
 	for _, rule := range []func() bool{
-		j.lingering, j.closeHandshake, j.proxyShutdown, j.slowConsumer, j.reset,
-		j.idleTimeout, j.lifetimeLimit, j.vanished, j.fin,
+		j.lingering, j.closeHandshake, j.proxyShutdown, j.slowConsumer, j.hopLimit, j.reset,
+		j.idleTimeout, j.lifetimeLimit, j.vanished, j.fin, j.busyCut,
 	} {
 		if rule() {
 			j.caveats()
@@ -184,6 +198,7 @@ func (j *judge) tunnel() {
 		}
 	}
 	j.sayEnds()
+	j.saySilence()
 	j.conclude(CauseUnknown, Possible)
 	j.caveats()
 }

@@ -232,7 +232,7 @@ func TestMassDisconnect(t *testing.T) {
 	}
 	w.wait(3 * time.Second)
 	for _, l := range legs {
-		l.verdict(CauseProxyShutdown, Likely)
+		l.verdict(CauseProxyShutdown, Confirmed)
 	}
 }
 
@@ -326,7 +326,7 @@ func TestLogKindsExist(t *testing.T) {
 	for _, k := range logparse.Catalogue() {
 		known[k.Kind] = true
 	}
-	for _, k := range []logparse.Kind{kindExiting, kindSignal, kindUpTimeout, kindClTimeout, kindRecv, kindSend, kindSSLWrite} {
+	for _, k := range []logparse.Kind{kindExiting, kindSignal, kindUpTimeout, kindClTimeout, kindRecv, kindSend, kindSSLWrite, kindSSLHandshake, kindSSLClosed, kindSSLVerify} {
 		if !known[k] {
 			t.Errorf("logparse has no kind %q", k)
 		}
