@@ -45,11 +45,25 @@ type Value[T any] struct {
 // Known says that V can be relied on.
 func (v Value[T]) Known() bool { return v.Unknown == "" }
 
+// ProblemKind tells how much a Problem says of the configuration itself.
+type ProblemKind uint8
+
+const (
+	// Unsure: something is wrong or not known, and answers may be wrong for it.
+	Unsure ProblemKind = iota
+	// UnknownDirective: of a module that is not known here; common in
+	// configurations that are right.
+	UnknownDirective
+	// Fragment: a file that is included elsewhere was read on its own.
+	Fragment
+)
+
 // Problem is something of the configuration that could not be read or known.
 type Problem struct {
 	Place Place
 	Text  string
-	Fatal bool // a syntax error or a missing main file: what follows it was not read
+	Kind  ProblemKind
+	Fatal bool // a syntax error, or too much of something: what follows it in its file was not read
 }
 
 // Options of reading. Open is needed.
@@ -92,7 +106,7 @@ type Config struct {
 	WorkerProcesses       Value[string] // "auto" or a number
 	WorkerConnections     Value[int]    // 512 unless set
 	WorkerShutdownTimeout Value[time.Duration]
-	ErrorLogs             []ErrorLog // of the main level
+	ErrorLogs             []ErrorLog // of the main level; never empty: nginx's built-in one has no File and no Place
 
 	Servers   []*Server // of http, in order
 	Upstreams []*Upstream
@@ -102,6 +116,10 @@ type Config struct {
 	// IngressNGINX says that ingress-nginx generated it: a fix is an
 	// annotation or a ConfigMap key then, not a directive.
 	IngressNGINX bool
+
+	assigned   map[string]bool // variables of set, anywhere
+	sockets    []*socket       // in order of the text
+	everywhere *socket         // of all servers; nil if there is none
 }
 
 // ErrorLog is one error_log in force.
@@ -119,7 +137,12 @@ type Listen struct {
 	TLS           bool   // ssl
 	HTTP2         bool   // the http2 option (since 1.25.1 a directive: Settings.HTTP2)
 	ProxyProtocol bool
+	QUIC          bool // quic: UDP, no WebSocket comes here
 	Place         Place
+
+	written bool // default_server stands there
+	udp     bool
+	dual    bool // ipv6only=off: IPv4 too
 }
 
 // Server is a server block of http.
@@ -131,6 +154,10 @@ type Server struct {
 	Root *Location
 	// Locations, in order of the text; nested ones are in their Locations.
 	Locations []*Location
+
+	names   []serverName
+	conf    *Config
+	merging slashes // of its addresses
 }
 
 // Match is how a location's pattern is compared.
@@ -153,7 +180,7 @@ type Location struct {
 	Server    *Server
 	Parent    *Location // nil at the server's level
 	Match     Match
-	Pattern   string // "/ws/", "\.php$", "@app"; "" for MatchServer
+	Pattern   string // "/ws/", "\.php$", "@app"; an if has its condition, MatchServer ""
 	Locations []*Location
 
 	// Pass is the location's own proxy_pass, or nil: it is not inherited.
@@ -163,9 +190,17 @@ type Location struct {
 	OtherPass string
 	// Return is the location's own return (or the server's, which comes first).
 	Return *Return
-	// Rewrites are rewrite directives that may change what the location gets
-	// or which one is chosen; Ifs the if blocks that may.
+	// Rewrites are rewrite directives, and Lua of the rewrite and access phases,
+	// that may change what the location gets or which one is chosen; Ifs the if
+	// blocks that may.
 	Rewrites, Ifs []Place
+	// Internal says that a request from outside gets 404 here.
+	Internal bool
+
+	regex      regex
+	steps      []step // of the rewrite phase, in order
+	tryFiles   Place
+	errorPages []*directive
 
 	Settings
 }
@@ -187,7 +222,7 @@ type Settings struct {
 	// from one level, for one directive at a level drops all inherited ones.
 	SetHeaders []Header
 	// LostHeaders are those of outer levels that a proxy_set_header of this
-	// location's level dropped and did not repeat.
+	// level, or of one between, dropped and did not repeat.
 	LostHeaders []Header
 	ErrorLogs   []ErrorLog
 	LimitConn   []Place // limit_conn
@@ -195,6 +230,14 @@ type Settings struct {
 	Access      []Place // allow, deny
 	RealIP      []Place // set_real_ip_from
 	Auth        []Place // auth_request, auth_basic
+
+	resolver               Place
+	authRequest, authBasic Place
+	underscores            bool // underscores_in_headers on
+	invalidHeaders         bool // ignore_invalid_headers off
+	passHeaders            bool // proxy_pass_request_headers
+	intercept              bool // proxy_intercept_errors
+	slashes                slashes
 }
 
 // Header is a proxy_set_header.
@@ -214,21 +257,28 @@ type Return struct {
 type Pass struct {
 	URL    string // as written
 	Place  Place
-	Scheme string // "http" or "https"
-	Host   string // host:port as it follows from the URL (port 80 or 443 if none), "unix:/path", or the group's name
+	Scheme string // "http" or "https"; "" if a variable hides it, and of a stream's pass
+	// Host is host:port as it follows from the URL (port 80 or 443 if none),
+	// "unix:/path", or the group's name; "" if a variable hides it.
+	Host string
 	// URI is the part after the host: "" passes the request's own URI on, "/"
 	// and more replace the location's prefix by it.
 	URI      string
 	Upstream *Upstream // the group, or nil
 	// Variables says that the URL has variables: it is resolved at run time,
-	// needs a resolver, and a written URI replaces the whole request URI.
+	// needs a resolver unless it is a group or an IP address, and a written URI
+	// replaces the whole request URI. What maps and set make constant is known.
 	Variables bool
 	Resolver  Place // of the resolver in force, zero if there is none
 }
 
-// Servers are the addresses (host:port, unix:/path) that the pass leads to.
+// Servers are the addresses (host:port, unix:/path) that the pass leads to; none
+// if variables hide them.
 func (p *Pass) Servers() []string {
-	if p.Upstream == nil {
+	switch {
+	case p.Upstream == nil && p.Host == "":
+		return nil
+	case p.Upstream == nil:
 		return []string{p.Host}
 	}
 	var out []string
@@ -246,7 +296,10 @@ type Upstream struct {
 	// Sticky is what ties a client to a server: "ip_hash", "hash $x", "sticky
 	// cookie …"; "" for none (round robin, least_conn, random).
 	Sticky    string
-	Keepalive Value[int]
+	Keepalive Value[int] // connections kept; 0 for none, 32 from 1.29.7 on
+	// Elsewhere says what chooses servers that are not written here
+	// ("balancer_by_lua_block", "state"), or is "".
+	Elsewhere string
 }
 
 // UpstreamServer is a server line of a group.
@@ -264,14 +317,18 @@ type Map struct {
 	Variable string // "$connection_upgrade"
 	Place    Place
 	Rows     []MapRow
-	// Incomplete says that rows are not known (an include inside it).
+	// Incomplete says that rows are not known (an include that could not be read).
 	Incomplete bool
+
+	hostnames bool // keys may be *.example.org
 }
 
 // MapRow is one line of a map; Key is "default" for the default.
 type MapRow struct {
 	Key, Value string
 	Place      Place
+
+	regex regex
 }
 
 // StreamServer is a server block of stream.
@@ -286,14 +343,18 @@ type StreamServer struct {
 type Query struct {
 	Addr   string // where it was connected: "127.0.0.1:80", "[::1]:80", "unix:/path"; "": any
 	Host   string // Host, with or without a port
-	Target string // request target: "/ws/room?x=1"
+	Target string // request target: "/ws/room?x=1", also with scheme and host
 }
 
 // Answer is what nginx chooses for a Query.
 type Answer struct {
-	Server   *Server
-	Location *Location // the server's Root where no location matches
-	// Notes say what may make nginx choose otherwise: a rewrite, an if,
+	Server *Server
+	// Location is the server's Root where no location matches, or where the
+	// server's own return answers; an if block where its condition is known to
+	// hold and it has a proxy_pass. Rewrites whose outcome is known are followed.
+	Location *Location
+	// Notes say what nginx does on the way (a rewrite, a redirect to the slash)
+	// and, with the word "may", what can make it choose otherwise: an if,
 	// try_files, a regex that could not be compiled.
 	Notes []string
 }
