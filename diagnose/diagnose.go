@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/wstap/wstap/logparse"
 	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/nginxconf"
 )
@@ -32,10 +33,14 @@ type rule struct {
 	reference string
 
 	conn func(*pass, *monitor.Conn)       // for each conn kept, in order of arrival
-	line func(*pass, *monitor.LogRef)     // for each log entry kept, oldest first
+	line func(*pass, *monitor.LogRef)     // for each log entry kept, oldest first; the LogRef is valid during the call only
 	loc  func(*pass, *nginxconf.Location) // for each location of the configuration
 	conf func(*pass, *nginxconf.Config)   // once, if the configuration is known
 	done func(*pass)                      // at the end: what only all of them together show
+
+	// kinds are the kinds of entries that line is called for, those that a client
+	// forged left out. Nil: all entries, forged ones too.
+	kinds []logparse.Kind
 }
 
 // rules are all rules, by where they look first. A test holds that each has an
@@ -69,8 +74,8 @@ func Run(s *monitor.State, o Options) []Finding {
 
 // Check looks at the configuration alone.
 func Check(c *nginxconf.Config) []Finding {
-	x := NewScan(Options{Conf: c})
-	x.finish(monitor.NewState(monitor.Bounds{}))
+	x := NewLogScan(Options{Conf: c})
+	x.Conclude()
 	return x.Findings()
 }
 

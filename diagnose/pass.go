@@ -19,6 +19,8 @@ type pass struct {
 	found  []*tally
 	index  map[string]*tally
 	more   int // subjects beyond subjectsMost
+
+	scratch []byte // of group
 }
 
 // subjectsMost bounds the findings of one rule: targets come from outside.
@@ -68,6 +70,15 @@ func (p *pass) about(subject string) *tally {
 	return t
 }
 
+// group is targetGroup; one that is a subject already costs no memory.
+func (p *pass) group(target string) string {
+	p.scratch = appendGroup(p.scratch[:0], target)
+	if t := p.index[string(p.scratch)]; t != nil {
+		return t.Subject
+	}
+	return string(p.scratch)
+}
+
 // conn counts a conn that the finding touches, as of a time.
 func (t *tally) conn(c *monitor.Conn, at monitor.Time) *tally {
 	if n := len(t.Conns); n > 0 && t.Conns[n-1] == c.ID {
@@ -84,6 +95,10 @@ func (t *tally) conn(c *monitor.Conn, at monitor.Time) *tally {
 func (t *tally) line(r *monitor.LogRef) *tally {
 	t.Count++
 	t.seen(r.At)
+	if len(t.Evidence) >= evidenceMost { // before it is made
+		t.said++
+		return t
+	}
 	return t.say("log: %s", r.Entry.Raw)
 }
 

@@ -13,8 +13,13 @@ type Scan struct {
 	opts   Options
 	passes []pass // one a rule
 
+	conn   []*pass                   // passes that look at conns
+	every  []*pass                   // passes that want every log entry
+	byKind map[logparse.Kind][]*pass // those that want entries of a kind
+	ref    monitor.LogRef            // of Line: one for all entries
+
 	seq    uint64 // the last conn looked at
-	conns  bool   // all conns were
+	conned bool   // all conns were
 	line   uint64 // number of the last log entry looked at
 	over   bool
 	result []Finding
@@ -22,9 +27,19 @@ type Scan struct {
 
 // NewScan begins a look.
 func NewScan(o Options) *Scan {
-	x := &Scan{opts: o, passes: make([]pass, len(rules))}
+	x := &Scan{opts: o, passes: make([]pass, len(rules)), byKind: map[logparse.Kind][]*pass{}}
 	for i := range rules {
-		x.passes[i] = pass{rule: &rules[i], opts: o}
+		r := &rules[i]
+		x.passes[i] = pass{rule: r, opts: o}
+		if r.conn != nil {
+			x.conn = append(x.conn, &x.passes[i])
+		}
+		if r.line != nil && r.kinds == nil {
+			x.every = append(x.every, &x.passes[i])
+		}
+		for _, k := range r.kinds {
+			x.byKind[k] = append(x.byKind[k], &x.passes[i])
+		}
 	}
 	return x
 }
@@ -35,11 +50,14 @@ func (x *Scan) Step(s *monitor.State, n int) bool {
 	if x.over {
 		return true
 	}
-	if !x.conns {
+	for i := range x.passes {
+		x.passes[i].state = s
+	}
+	if !x.conned {
 		n -= x.stepConns(s, n)
 	}
-	if x.conns && x.stepLines(s, n) {
-		x.finish(s)
+	if x.conned && x.stepLines(s, n) {
+		x.finish()
 	}
 	return x.over
 }
@@ -49,15 +67,13 @@ func (x *Scan) stepConns(s *monitor.State, n int) (looked int) {
 		if looked == n {
 			return looked
 		}
-		x.eachPass(s, func(p *pass) {
-			if p.rule.conn != nil {
-				p.rule.conn(p, c)
-			}
-		})
+		for _, p := range x.conn {
+			p.rule.conn(p, c)
+		}
 		x.seq = c.Seq
 		looked++
 	}
-	x.conns = true
+	x.conned = true
 	return looked
 }
 
@@ -68,48 +84,60 @@ func (x *Scan) stepLines(s *monitor.State, n int) (done bool) {
 		if n--; n < 0 {
 			return false
 		}
-		x.look(s, r)
+		x.look(r)
 		x.line = r.N
 	}
 	return true
 }
 
-func (x *Scan) look(s *monitor.State, r *monitor.LogRef) {
-	x.eachPass(s, func(p *pass) {
-		if p.rule.line != nil {
-			p.rule.line(p, r)
-		}
-	})
+func (x *Scan) look(r *monitor.LogRef) {
+	for _, p := range x.every {
+		p.rule.line(p, r)
+	}
+	if r.Entry.Flags.Has(logparse.FlagForged) {
+		return
+	}
+	for _, p := range x.byKind[r.Entry.Kind] {
+		p.rule.line(p, r)
+	}
 }
 
-// Line looks at one entry of a log that is in no State: a file read on its own.
-func (x *Scan) Line(s *monitor.State, e *logparse.Entry, stamp monitor.Time) {
-	r := &monitor.LogRef{LogLine: monitor.LogLine{Header: monitor.Header{At: stamp}, Source: e.File, Stamp: stamp, Entry: *e}}
-	x.look(s, r)
+// NewLogScan begins a look at log entries that are in no State: a file read on
+// its own. Feed it by Line and end it by Conclude.
+func NewLogScan(o Options) *Scan {
+	x := NewScan(o)
+	none := monitor.NewState(monitor.Bounds{})
+	for i := range x.passes {
+		x.passes[i].state = none
+	}
+	return x
+}
+
+// Line looks at one entry.
+func (x *Scan) Line(e *logparse.Entry, stamp monitor.Time) {
+	x.ref.At, x.ref.Stamp, x.ref.Source, x.ref.Entry = stamp, stamp, e.File, *e
+	x.look(&x.ref)
+}
+
+// Conclude ends a look that was fed by Line; Findings has its result.
+func (x *Scan) Conclude() {
+	if !x.over {
+		x.finish()
+	}
 }
 
 // finish lets the rules conclude.
-func (x *Scan) finish(s *monitor.State) {
-	x.eachPass(s, func(p *pass) {
-		if c := x.opts.Conf; c != nil {
-			if p.rule.loc != nil {
-				for l := range c.EachLocation {
-					p.rule.loc(p, l)
-				}
-			}
-			if p.rule.conf != nil {
-				p.rule.conf(p, c)
-			}
-		}
+func (x *Scan) finish() {
+	for i := range x.passes {
+		p := &x.passes[i]
+		p.configuration()
 		if p.rule.done != nil {
 			p.rule.done(p)
 		}
-	})
-	for i := range x.passes {
-		x.result = x.passes[i].appendTo(x.result)
+		x.result = p.appendTo(x.result)
 	}
 	if x.opts.Conf == nil { // a recording knows what was found in the configuration of its time
-		for _, set := range s.Settings {
+		for _, set := range x.passes[0].state.Settings {
 			x.result = append(x.result, set.Findings...)
 		}
 	}
@@ -117,11 +145,19 @@ func (x *Scan) finish(s *monitor.State) {
 	x.over = true
 }
 
-func (x *Scan) eachPass(s *monitor.State, fn func(*pass)) {
-	for i := range x.passes {
-		p := &x.passes[i]
-		p.state = s
-		fn(p)
+// configuration lets the rule look at the configuration, if it is known.
+func (p *pass) configuration() {
+	c := p.opts.Conf
+	if c == nil {
+		return
+	}
+	if p.rule.loc != nil {
+		for l := range c.EachLocation {
+			p.rule.loc(p, l)
+		}
+	}
+	if p.rule.conf != nil {
+		p.rule.conf(p, c)
 	}
 }
 

@@ -1,8 +1,10 @@
 package diagnose
 
 import (
+	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,6 +70,7 @@ func scenariosOf(ar *txtar.Archive) map[string]map[string]string {
 
 func TestMain(m *testing.M) {
 	time.Local = time.UTC // evidence shows local times
+	flag.Parse()
 	os.Exit(m.Run())
 }
 
@@ -231,12 +234,13 @@ func (w *world) lastLine() time.Duration {
 //	SECONDS open N TAP                      conn N of a tap; client=, server= addresses
 //	SECONDS request N METHOD TARGET         key= host= origin= upgrade= connection= (a comma
 //	                                        between values) proto= ext= sub= version= fwd=; by default
-//	                                        a good upgrade of /TARGET with key KN
-//	SECONDS answer N STATUS                 accept=bad ext= sub= upgrade= connection= reason=
+//	                                        a good upgrade of /TARGET with key KN; connection=a|b are
+//	                                        two headers
+//	SECONDS answer N STATUS                 accept=bad ext= sub= upgrade= connection= reason= proto= location=
 //	SECONDS dial N ERRNO TEXT               our own dial failed
 //	SECONDS frame N client|server OPCODE    count= bytes=
 //	SECONDS close N client|server CODE TEXT a close frame
-//	SECONDS set N client|server FIELD=V …   of its Traffic: unanswered= rtt= every= least= blocked=
+//	SECONDS set N client|server FIELD=V …   of its Traffic: unanswered= rtt= every= least= blocked= unacked= …
 //	SECONDS violation N client|server RULE SECTION
 //	SECONDS end N client|server fin|reset|timeout
 //	SECONDS closed N                        bytap
@@ -244,7 +248,11 @@ func (w *world) lastLine() time.Duration {
 //	SECONDS opaque N TAP REASON
 //	SECONDS http TAP STATUS COUNT
 //	SECONDS poll TAP SESSION STATUS COUNT   answered requests of a polling transport
+//	SECONDS bytes N client|server COUNT     bytes that are no frames
+//	SECONDS lost N client|server REASON     that direction is not decoded any more
 //	SECONDS tick                            only time passes
+//	SECONDS each FROM-TO STEP VERB …        VERB for each number, STEP seconds apart: $ stands for
+//	                                        the number, @ for its place from 1
 func (w *world) play(script string) {
 	hello := false
 	for line := range strings.Lines(script) {
@@ -262,14 +270,40 @@ func (w *world) play(script string) {
 			hello = true
 		}
 		if at, err := strconv.ParseFloat(f[0], 64); err == nil {
-			w.wait(time.Duration(at*float64(time.Second)) - w.now)
+			w.wait(time.Duration(math.Round(at*1000))*time.Millisecond - w.now)
 			f = f[1:]
 		}
-		do, ok := verbs[f[0]]
-		if !ok {
-			w.t.Fatalf("script: what is %q", f[0])
+		if f[0] == "each" {
+			w.each(f[1], f[2], f[3:])
+		} else {
+			w.do(f)
 		}
-		do(w, newArgs(w.t, f[1:]))
+	}
+}
+
+func (w *world) do(f []string) {
+	do, ok := verbs[f[0]]
+	if !ok {
+		w.t.Fatalf("script: what is %q", f[0])
+	}
+	do(w, newArgs(w.t, f[1:]))
+}
+
+func (w *world) each(numbers, step string, f []string) {
+	var from, to int
+	if _, err := fmt.Sscanf(numbers, "%d-%d", &from, &to); err != nil {
+		w.t.Fatal("script: ", err)
+	}
+	every, err := strconv.ParseFloat(step, 64)
+	if err != nil {
+		w.t.Fatal("script: ", err)
+	}
+	for i := from; i <= to; i++ {
+		if i > from {
+			w.wait(time.Duration(every * float64(time.Second)))
+		}
+		line := strings.NewReplacer("$", strconv.Itoa(i), "@", strconv.Itoa(i-from+1)).Replace(strings.Join(f, " "))
+		w.do(strings.Fields(line))
 	}
 }
 
@@ -373,6 +407,14 @@ var verbs = map[string]func(*world, *args){
 	"tick":  func(w *world, _ *args) { w.s.Apply(&monitor.Tick{Header: w.head(0)}) },
 	"limit": limitVerb, "open": openVerb, "opaque": opaqueVerb, "request": requestVerb, "answer": answerVerb, "dial": dialVerb,
 	"frame": frameVerb, "close": closeVerb, "set": setVerb, "violation": violationVerb, "end": endVerb, "closed": closedVerb,
+	"bytes": func(w *world, a *args) {
+		n, d := a.num(), a.dir()
+		w.touch(n, d, a.num())
+	},
+	"lost": func(w *world, a *args) {
+		n, d := a.num(), a.dir()
+		w.s.Apply(&monitor.Lost{Header: w.head(n), Dir: d, Reason: a.rest()})
+	},
 	"http": func(w *world, a *args) {
 		h := w.head(0)
 		h.Leg = a.next()
@@ -431,18 +473,29 @@ func requestVerb(w *world, a *args) {
 		Header: w.head(n), Began: w.head(n).At, Nth: 1, Method: method, Target: target, Proto: a.or("proto", "HTTP/1.1"),
 		Host: a.or("host", "ws.test"), Origin: a.or("origin", ""), Key: a.or("key", fmt.Sprintf("K%d", n)), WSVersion: a.or("version", "13"),
 		Subprotocols: a.list("sub", ""), Extensions: a.list("ext", ""), Forwarded: a.list("fwd", ""),
-		Upgrade: a.list("upgrade", "websocket"), Connection: a.list("connection", "Upgrade"),
+		Upgrade: a.list("upgrade", "websocket"), Connection: strings.FieldsFunc(a.or("connection", "Upgrade"), isSeparator),
+		HeadText: "Connection: " + strings.ReplaceAll(a.or("connection", "Upgrade"), "|", "\r\nConnection: ") + "\r\n",
 	})
 	w.touch(n, ws.FromClient, 200)
 }
 
+// isSeparator: "," stands between values of one header, "|" between two headers.
+func isSeparator(c rune) bool { return c == ',' || c == '|' }
+
 func answerVerb(w *world, a *args) {
 	n, status := a.num(), int(a.num())
 	w.s.Apply(&monitor.Response{
-		Header: w.head(n), Proto: "HTTP/1.1", Status: status, Reason: a.or("reason", ""), AcceptOK: a.or("accept", "good") == "good", Accept: a.or("accept", "good"),
+		Header: w.head(n), Proto: a.or("proto", "HTTP/1.1"), HeadText: a.headText(), Status: status, Reason: a.or("reason", ""), AcceptOK: a.or("accept", "good") == "good", Accept: a.or("accept", "good"),
 		Subprotocol: a.or("sub", ""), Extensions: a.or("ext", ""), Upgrade: a.list("upgrade", ""), Connection: a.list("connection", ""),
 	})
 	w.touch(n, ws.FromServer, 129)
+}
+
+func (a *args) headText() string {
+	if to, ok := a.named["location"]; ok {
+		return "HTTP/1.1 301 x\r\nLocation: " + to + "\r\n\r\n"
+	}
+	return "HTTP/1.1 x\r\n\r\n"
 }
 
 func dialVerb(w *world, a *args) {
@@ -488,11 +541,12 @@ func setVerb(w *world, a *args) {
 	n, dir := a.num(), a.dir()
 	t := &w.conns[n].sample.Dir[dir]
 	t.Unanswered = uint32(a.count("unanswered", uint64(t.Unanswered)))
-	for name, field := range map[string]*monitor.Millis{"rtt": &t.WorstRTT, "every": &t.PingEvery, "least": &t.PingAtLeast, "blocked": &t.Blocked, "blockedatend": &t.BlockedAtEnd} {
+	for name, field := range map[string]*monitor.Millis{"rtt": &t.WorstRTT, "every": &t.PingEvery, "least": &t.PingAtLeast, "blocked": &t.Blocked, "blockedatend": &t.BlockedAtEnd, "unacked": &t.Unacked} {
 		if _, given := a.named[name]; given {
 			*field = a.millis(name)
 		}
 	}
+	t.BlockedNow = a.or("now", "") == "blocked"
 	s := &w.conns[n].sample
 	if _, given := a.named["longest"]; given {
 		s.LongestGap = a.millis("longest")

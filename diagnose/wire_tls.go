@@ -1,0 +1,114 @@
+package diagnose
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/wstap/wstap/logparse"
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/ws"
+)
+
+// tlsTapRules look for TLS on one side of a tap and none on the other.
+var tlsTapRules = []rule{{
+	id:        "plain-on-tls",
+	severity:  monitor.SeverityError,
+	title:     "Plain HTTP is spoken to a port that wants TLS",
+	reference: "RFC 6455 §3; nginx: listen … ssl, proxy_pass https://",
+	conn:      plainOnTLS,
+}, {
+	id:        "tls-on-plain",
+	severity:  monitor.SeverityError,
+	title:     "TLS is spoken to a port that is plain",
+	reference: "RFC 6455 §3; nginx: listen … ssl, proxy_pass http://",
+	conn:      tlsOnPlain,
+}}
+
+// reasonTLS is ws's word for bytes that are a TLS record where HTTP is expected.
+const reasonTLS = "TLS record"
+
+func plainOnTLS(p *pass, c *monitor.Conn) {
+	if c.Request == nil || c.Status() != 400 && c.Lost[ws.FromServer] != reasonTLS {
+		return
+	}
+	how := tlsSign(c)
+	if how == "" {
+		return
+	}
+	p.about(portOf(c)).conn(c, c.Request.At).
+		tell(func() string {
+			return fmt.Sprintf("%s the request for %s came to %s as plain HTTP, and %s", clock(c.Request.At), c.Target(), c.Server, how)
+		}).
+		quoteLogs(c).
+		fix("%s", plainFix(c))
+}
+
+// tlsSign says how a server showed that it wants TLS, or "".
+func tlsSign(c *monitor.Conn) string {
+	if c.Lost[ws.FromServer] == reasonTLS {
+		return "it answered with a TLS record"
+	}
+	for _, r := range c.Logs {
+		if r.Entry.Kind == logparse.KindPlainHTTPToHTTPS && !r.Ambiguous {
+			return "nginx says that the port is for HTTPS"
+		}
+	}
+	if a := c.Answer; a != nil && a.Proto == "HTTP/1.0" && a.HeadText != "" && !strings.Contains(a.HeadText, ":") {
+		return "it answered HTTP/1.0 400 without any header, as TLS servers written in Go do"
+	}
+	return ""
+}
+
+func plainFix(c *monitor.Conn) string {
+	switch c.Role {
+	case monitor.Front:
+		return "Let clients connect with wss://; or, if TLS ends before this tap, take ssl away from the listen that it leads to, or lead it to the plain port."
+	case monitor.Back:
+		return fmt.Sprintf("# The server %s wants TLS: this tap must speak it (back@LISTEN=https://%s). Without the tap, in the location { }:\nproxy_pass https://NAME:PORT;\nproxy_ssl_server_name on;", c.Server, c.Server)
+	}
+	return "Use wss:// (https://) towards this port, or the plain port."
+}
+
+// portOf is the side of nginx and the server of a conn: what a finding about a
+// port is about.
+func portOf(c *monitor.Conn) string { return c.Server + ", " + legName(c) }
+
+const (
+	// A plain server answers a ClientHello with a short page, or a line of it;
+	// TLS answers with an alert of 7 bytes, or with more than a kilobyte of
+	// certificates. Between them hardly anything but plain text fits.
+	alertBytes = 7
+	pageBytes  = 700
+	helloBytes = 2500 // a ClientHello, post-quantum keys included, and nothing after it
+	soonOver   = 10 * time.Second
+)
+
+// tlsOnPlain looks at opaque streams that began with a TLS record. A tap before
+// a TLS port passes TLS on unseen, and that is no fault.
+func tlsOnPlain(p *pass, c *monitor.Conn) {
+	if !c.Opaque || c.Lost[ws.FromClient] != reasonTLS || !c.IsClosed() {
+		return
+	}
+	sent, got := c.Sample.Dir[ws.FromClient].Bytes, c.Sample.Dir[ws.FromServer].Bytes
+	if got <= alertBytes || got > pageBytes || sent > helloBytes || c.Age(c.Ended) > soonOver {
+		return
+	}
+	p.about(portOf(c)).conn(c, c.Opened).
+		tell(func() string {
+			return fmt.Sprintf("%s the first bytes to %s were a TLS record (%d bytes); %d bytes came back, too few for TLS, and it ended after %s",
+				clock(c.Opened), c.Server, sent, got, span(c.Age(c.Ended)))
+		}).
+		quoteLogs(c).
+		fix("%s", tlsFix(c))
+}
+
+func tlsFix(c *monitor.Conn) string {
+	switch c.Role {
+	case monitor.Front:
+		return "Let clients use ws:// at this port; or let the port take TLS, in the server { } that listens there:\nlisten PORT ssl;\nssl_certificate     /PATH/OF/CERTIFICATE.pem;\nssl_certificate_key /PATH/OF/KEY.pem;"
+	case monitor.Back:
+		return fmt.Sprintf("# The server %s speaks plain HTTP. In the location { } with this proxy_pass:\nproxy_pass http://NAME:PORT;", c.Server)
+	}
+	return "Use ws:// (http://) towards this port, or the port for TLS."
+}
