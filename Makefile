@@ -27,7 +27,7 @@ lint: ## gofmt, go vet, staticcheck (pinned in go.mod)
 fuzz: ## every fuzz target for FUZZTIME (20s)
 	@for pkg in $$($(GO) list $(PKGS)); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
-	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg || exit 1; \
 	  done; \
 	done
 
@@ -36,7 +36,7 @@ bench: deps ## wstap against nginx side by side in one run, and the micro-benchm
 	$(GO) test -run '^$$' -bench . -benchtime 300ms $(PKGS)
 
 golden: ## write the golden files anew; look at the difference before you commit
-	$(GO) test ./tui ./report -update
+	$(GO) test ./tui ./report ./diagnose -update
 
 demo: ## the demo
 	$(GO) run ./cmd/wstap demo

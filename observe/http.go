@@ -24,7 +24,7 @@ type httpMode struct {
 type exchange struct {
 	method  string
 	poll    string // target, if it is one of a polling transport
-	conn    *conn // nil for plain HTTP
+	conn    *conn  // nil for plain HTTP
 	request ws.Request
 	began   monitor.Time
 	status  int

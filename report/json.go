@@ -28,7 +28,7 @@ func JSON(w io.Writer, s *monitor.State, o Options) error {
 		}
 		e.text("\n").value(connOf(s, c)) // a line each, for grep
 	}
-	e.text(`],"findings":`).value([]Finding{})
+	e.text(`],"findings":`).value(findingsOf(s, o.Findings))
 	e.text(`,"log":`).value(logOf(&s.Totals))
 	e.text("}\n")
 	return e.flush()

@@ -6,12 +6,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wstap/wstap/diagnose"
 	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/logparse"
+	"github.com/wstap/wstap/monitor"
 )
 
 // LogText writes the summary of an error log: what nginx said, how often, about
-// which servers and targets, and when.
+// which servers and targets, and when; with what Options.Findings conclude from
+// it. Trouble comes first, mere remarks last.
 func LogText(w io.Writer, sum *logparse.Summary, o Options) error {
 	p := newPrinter(w, o)
 	title := "wstap logs"
@@ -20,6 +23,10 @@ func LogText(w io.Writer, sum *logparse.Summary, o Options) error {
 	}
 	p.raw(bold, title)
 	p.logHead(sum)
+	trouble := hasTrouble(o.Findings)
+	if trouble {
+		p.logFindings(sum, o.Findings)
+	}
 	if sum.Parsed > 0 {
 		p.logLevels(sum)
 		p.logKinds(sum)
@@ -30,9 +37,69 @@ func LogText(w io.Writer, sum *logparse.Summary, o Options) error {
 		p.top("Servers", &sum.Servers)
 		p.logTimes(sum)
 	}
+	if !trouble {
+		p.logFindings(sum, o.Findings)
+	}
 	p.raw(plain, "")
 	p.say("Every line with all its fields: the same command with --json.")
 	return p.flush()
+}
+
+// hasTrouble says that findings, which come gravest first, are more than remarks.
+func hasTrouble(fs []diagnose.Finding) bool {
+	return len(fs) > 0 && fs[0].Severity.AtLeast(monitor.SeverityWarning)
+}
+
+const (
+	logFindingsMost = 40  // findings shown; more are counted
+	logLineMost     = 600 // cells of a line that is evidence: a client may have written most of it
+)
+
+// logFindings writes the findings, and counts by rule those that are too many.
+func (p *printer) logFindings(sum *logparse.Summary, fs []diagnose.Finding) {
+	if len(fs) == 0 {
+		return
+	}
+	p.section("%s", count(len(fs), "finding", "findings"))
+	shown := fs[:min(len(fs), logFindingsMost)]
+	for i := range shown {
+		p.logFinding(sum, &shown[i])
+	}
+	var rest []string
+	more := map[string]int{}
+	for i := range fs[len(shown):] {
+		id := fs[len(shown)+i].ID
+		if more[id] == 0 {
+			rest = append(rest, id)
+		}
+		more[id]++
+	}
+	if len(rest) > 0 {
+		p.raw(plain, "")
+	}
+	for _, id := range rest {
+		p.say("  and %s × %s", number(more[id]), id)
+	}
+}
+
+// logFinding writes one, with the first line of its evidence alone: the others
+// are lines like it.
+func (p *printer) logFinding(sum *logparse.Summary, f *diagnose.Finding) {
+	var first []string
+	for _, e := range f.Evidence[:min(len(f.Evidence), 1)] {
+		first = append(first, printable.Middle(printable.String(e), logLineMost))
+	}
+	p.finding(f, logWhen(sum, f), first)
+}
+
+// logWhen is how often and when, with the day if the log has more than one.
+func logWhen(sum *logparse.Summary, f *diagnose.Finding) string {
+	parts := []string{count(f.Count, "time", "times")}
+	if !f.First.IsZero() {
+		loc := sum.First.Location()
+		parts = append(parts, between(f.First.Std().In(loc), f.Last.Std().In(loc), sameDay(sum.First, sum.Last.In(loc))))
+	}
+	return "  (" + strings.Join(parts, ", ") + ")"
 }
 
 func (p *printer) logHead(sum *logparse.Summary) {

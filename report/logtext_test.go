@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wstap/wstap/diagnose"
 	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/logparse"
 	"github.com/wstap/wstap/monitor"
@@ -20,6 +21,18 @@ func summarize(t *testing.T, log string) *logparse.Summary {
 		t.Fatal(err)
 	}
 	return sum
+}
+
+// logFindings is what the log alone says is wrong, as `wstap logs` finds it.
+func logFindings(t *testing.T, log string) []diagnose.Finding {
+	t.Helper()
+	x := diagnose.NewLogScan(diagnose.Options{})
+	look := func(e *logparse.Entry) { x.Line(e, monitor.TimeOf(e.Time(time.UTC))) }
+	if err := logparse.Read(strings.NewReader(log), "error.log", look); err != nil {
+		t.Fatal(err)
+	}
+	x.Conclude()
+	return x.Findings()
 }
 
 func logText(sum *logparse.Summary) renderer {
@@ -50,11 +63,12 @@ func TestLogText(t *testing.T) {
 	for name, log := range map[string]string{
 		"mixed": mixedLog(),
 		"blind": "2026/08/23 10:00:03 [error] 21#21: *1 recv() failed (104: Connection reset by peer) while proxying upgraded connection" + tail,
+		"calm":  "2026/08/23 10:00:03 [notice] 20#20: reconfiguring\n2026/08/24 10:00:03 [info] 21#21: *7 client 10.0.0.7 closed keepalive connection\n",
 		"empty": "",
 		"other": "no log at all\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			out := render(t, logText(summarize(t, log)), nil, Options{Source: name + ".log"})
+			out := render(t, logText(summarize(t, log)), nil, Options{Source: name + ".log", Findings: logFindings(t, log)})
 			golden(t, "log-"+name+".txt", out)
 			for line := range strings.Lines(string(out)) {
 				line = strings.TrimSuffix(line, "\n")
@@ -66,6 +80,38 @@ func TestLogText(t *testing.T) {
 				t.Errorf("remark on the level: %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+// Trouble stands before the summary, remarks after it, and of very many
+// findings the rest is counted.
+func TestLogFindings(t *testing.T) {
+	sum := summarize(t, mixedLog())
+	finding := func(s monitor.Severity, id string, n int) (fs []diagnose.Finding) {
+		for i := range n {
+			fs = append(fs, diagnose.Finding{ID: id, Severity: s, Title: fmt.Sprintf("%s %d", id, i), Count: 1, Evidence: []string{"log: x", "and more"}, Fix: "do it", Reference: "nginx"})
+		}
+		return fs
+	}
+	for _, test := range []struct {
+		name         string
+		fs           []diagnose.Finding
+		first        string // of two that stand in this order
+		second       string
+		want, unwant string
+	}{
+		{"trouble first", finding(monitor.SeverityWarning, "w", 1), "1 finding\n", "Levels", "  warning w 0  (1 time)", "and more"},
+		{"remarks last", finding(monitor.SeverityInfo, "i", 2), "Levels", "2 findings\n", "    fix   do it", "and more"},
+		{"none", nil, "Levels", "Every line", "Levels", "finding"},
+		{"very many", finding(monitor.SeverityError, "e", logFindingsMost+3), "43 findings", "Levels", "  and 3 × e\n", "e 40  ("},
+	} {
+		out := string(render(t, logText(sum), nil, Options{Findings: test.fs}))
+		if a, b := strings.Index(out, test.first), strings.Index(out, test.second); a < 0 || b < a {
+			t.Errorf("%s: %q at %d, %q at %d of\n%s", test.name, test.first, a, test.second, b, out)
+		}
+		if !strings.Contains(out, test.want) || strings.Contains(out, test.unwant) {
+			t.Errorf("%s: want %q and no %q in\n%s", test.name, test.want, test.unwant, out)
+		}
 	}
 }
 

@@ -7,7 +7,10 @@
 // JSON holds is escaped so that even a terminal may show it (printable.AppendJSON).
 package report
 
-import "github.com/wstap/wstap/monitor"
+import (
+	"github.com/wstap/wstap/diagnose"
+	"github.com/wstap/wstap/monitor"
+)
 
 // Options of all reports. The zero value is usable.
 type Options struct {
@@ -21,6 +24,8 @@ type Options struct {
 	Width int
 	// Color allows SGR sequences. Nothing is said by colour alone.
 	Color bool
+	// Findings are what package diagnose concluded, gravest first.
+	Findings []diagnose.Finding
 	// All lists every unusual connection in Text, not only the first ones of a cause.
 	All bool
 }

@@ -20,7 +20,7 @@ type Document struct {
 	To       monitor.Time `json:"to"`       // the last event: "now" for what is still open
 	Totals   Totals       `json:"totals"`   // over all conns, also those no longer listed
 	Conns    []Conn       `json:"conns"`    // by opened, then id
-	Findings []Finding    `json:"findings"` // what rules concluded; no rules exist yet
+	Findings []Finding    `json:"findings"` // what rules concluded, gravest first
 	Log      Log          `json:"log"`      // counts of nginx's error log
 }
 
@@ -120,14 +120,19 @@ type Violation struct {
 
 // Finding is what a rule concluded over conns, log and configuration.
 type Finding struct {
-	ID        string   `json:"id"`
-	Severity  string   `json:"severity"` // "error", "warning", "info"
-	Title     string   `json:"title"`
-	Count     int      `json:"count"` // conns touched
-	Conns     []uint64 `json:"conns"` // their ids, the first of them
-	Evidence  []string `json:"evidence"`
-	Fix       string   `json:"fix"` // configuration to paste
-	Reference string   `json:"reference"`
+	ID        string           `json:"id"`       // of the rule
+	Severity  monitor.Severity `json:"severity"` // "error", "warning", "info"
+	Title     string           `json:"title"`
+	Subject   string           `json:"subject,omitempty"` // a target, a server, a location: findings of one rule differ by it
+	Count     int              `json:"count"`             // conns touched, else log lines or places
+	Conns     []uint64         `json:"conns"`             // their ids, the first of them
+	Evidence  []string         `json:"evidence"`
+	Fix       string           `json:"fix"` // configuration to paste, or what to do
+	Reference string           `json:"reference"`
+	File      string           `json:"file,omitempty"` // of the configuration
+	Line      int              `json:"line,omitempty"`
+	First     monitor.Time     `json:"first,omitzero"` // when it was seen; absent for the configuration's
+	Last      monitor.Time     `json:"last,omitzero"`
 }
 
 // Log counts the entries of the error logs.

@@ -55,7 +55,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	if o.listen == "" {
 		o.listen = "127.0.0.1:0"
 	}
-	specs, err := ParseSpecs([]string{o.listen + "=" + o.upstream})
+	specs, err := ParseSpecs([]string{o.listen + "=" + o.upstream}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestListensOnAllOrNone(t *testing.T) {
 
 func newServer(t *testing.T, args ...string) *Server {
 	t.Helper()
-	specs, err := ParseSpecs(args)
+	specs, err := ParseSpecs(args, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,9 +41,10 @@ var errTLSUpstream = errors.New("TLS upstreams are not supported yet: " +
 var tapName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
 // ParseSpecs parses the arguments of `wstap tap`, each of the form
-// [LEG[:NAME]@]LISTEN=UPSTREAM. Without any LEG one tap is front, and two are
-// front and back in that order. The name is by default the leg.
-func ParseSpecs(args []string) ([]Spec, error) {
+// [LEG[:NAME]@]LISTEN=UPSTREAM. Where the LEG is not written, place (nil: nobody)
+// may know it from the two addresses; else one tap is front, and two are front
+// and back in that order. The name is by default the leg.
+func ParseSpecs(args []string, place func(listen, upstream Addr) monitor.Role) ([]Spec, error) {
 	if len(args) == 0 {
 		return nil, fmt.Errorf("tap: nothing to listen on; %s", specForm)
 	}
@@ -52,6 +53,10 @@ func ParseSpecs(args []string) ([]Spec, error) {
 		s, err := parseSpec(arg)
 		if err != nil {
 			return nil, fmt.Errorf("tap %q: %w", arg, err)
+		}
+		if s.Role == "" && place != nil {
+			s.Role = place(s.Listen, s.Upstream)
+			s.Name = string(s.Role)
 		}
 		specs[i] = s
 	}

@@ -64,7 +64,7 @@ func TestParseSpecs(t *testing.T) {
 		{args: ":1=https://a", err: "TLS upstreams are not supported yet"},
 		{args: ":1=wss://a:8443", err: "TLS upstreams are not supported yet"},
 	} {
-		specs, err := ParseSpecs(strings.Fields(test.args))
+		specs, err := ParseSpecs(strings.Fields(test.args), nil)
 		if got := specsText(specs); test.err == "" && (err != nil || got != test.want) {
 			t.Errorf("%s: got %s, %v, want %s", test.args, got, err, test.want)
 		}
@@ -91,7 +91,7 @@ func TestTLSUpstreamIsKnownButRefused(t *testing.T) {
 }
 
 func TestTapsBeforeStart(t *testing.T) {
-	specs, err := ParseSpecs([]string{"back:api@:0=http://app"})
+	specs, err := ParseSpecs([]string{"back:api@:0=http://app"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

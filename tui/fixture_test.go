@@ -58,6 +58,12 @@ func newStory() *story {
 		Notes: []string{"the proxy is a stand-in"},
 	})
 	b.apply(&monitor.Limit{Header: b.head("back", 0), Kind: monitor.Idle, Value: monitor.Millis(60 * time.Second), Source: "/etc/nginx/conf.d/ws.conf:12"})
+	b.apply(&monitor.Settings{Header: b.head("", 0), Source: "/etc/nginx/nginx.conf", Files: 3, Findings: []monitor.Finding{{
+		ID: "read-timeout-default", Severity: monitor.SeverityInfo, Title: "Silent tunnels end after 60 s: location /socket of ws.example.com",
+		Subject: "location /socket of ws.example.com", Count: 1, File: "/etc/nginx/conf.d/ws.conf", Line: 12,
+		Evidence: []string{"/etc/nginx/conf.d/ws.conf:12: no proxy_read_timeout, the default is 60 s " + hostile},
+		Fix:      "# in location /socket { }:\nproxy_read_timeout 3600s;", Reference: "nginx: proxy_read_timeout (ngx_http_proxy_module)",
+	}}})
 	b.apply(&monitor.Health{Header: b.head("", 0), Name: "tap front", Status: monitor.HealthOK, Text: "listening"})
 	b.apply(&monitor.Health{Header: b.head("", 0), Name: "tap back", Status: monitor.HealthOK, Text: "listening"})
 	b.apply(&monitor.Health{Header: b.head("", 0), Name: "log error.log", Status: monitor.HealthWarning, Text: "rotated, waiting for nginx to reopen"})

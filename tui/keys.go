@@ -15,6 +15,7 @@ const (
 	cmdBack
 	cmdConnections
 	cmdConnection
+	cmdFindings
 	cmdLog
 	cmdNextScreen
 	cmdLastScreen
@@ -22,6 +23,7 @@ const (
 	cmdFilter
 	cmdFollow
 	cmdPause
+	cmdReload
 	cmdSort
 	cmdSortBack
 	cmdReverse
@@ -54,13 +56,15 @@ type scope uint16
 const (
 	onConnections scope = 1 << iota
 	onConnection
+	onFindings
 	onLog
 	onHelp
 	onFilter
 	onQuit
 	onDraining
 
-	onLists    = onConnections | onLog
+	onFiltered = onConnections | onLog
+	onLists    = onFiltered | onFindings
 	onScreens  = onLists | onConnection
 	onAllLists = onScreens | onHelp
 )
@@ -98,7 +102,8 @@ var bindings = []binding{
 	{"screens", cmdBack, []string{"esc", "h", "left"}, onScreens | onHelp, always, "clear the filter, else go back", ""},
 	{"screens", cmdConnections, []string{"1"}, onAllLists, always, "connections", ""},
 	{"screens", cmdConnection, []string{"2"}, onAllLists, always, "connection: the selected one", ""},
-	{"screens", cmdLog, []string{"3"}, onAllLists, always, "log", ""},
+	{"screens", cmdFindings, []string{"3"}, onAllLists, always, "findings: what is wrong, and the fix", ""},
+	{"screens", cmdLog, []string{"4"}, onAllLists, always, "log", ""},
 	{"screens", cmdNextScreen, []string{"tab"}, onLists, always, "next screen", ""},
 	{"screens", cmdLastScreen, []string{"shift+tab"}, onScreens, always, "screen before", ""},
 	{"screens", cmdLeg, []string{"tab"}, onConnection, always, "the other leg of the same WebSocket", "other leg"},
@@ -107,16 +112,17 @@ var bindings = []binding{
 	{"screens", cmdInterrupt, []string{"ctrl+c"}, onAllLists | onFilter | onQuit | onDraining, always, "quit; a second time: at once", ""},
 	{"screens", cmdSuspend, []string{"ctrl+z"}, onAllLists, whenReplay, "suspend (in a replay only: live, traffic would stop); fg brings it back", ""},
 
-	{"lists", cmdFilter, []string{"/"}, onLists, always, "show only what contains a text", "filter"},
-	{"lists", cmdFollow, []string{"f"}, onLists, always, "follow: stay at what goes next, or at the newest line", "follow"},
+	{"lists", cmdFilter, []string{"/"}, onFiltered, always, "show only what contains a text", "filter"},
+	{"lists", cmdFollow, []string{"f"}, onFiltered, always, "follow: stay at what goes next, or at the newest line", "follow"},
 	{"lists", cmdPin, []string{"space"}, onConnections | onConnection, always, "pin: on top of the list and never evicted", "pin"},
-	{"lists", cmdCopy, []string{"y"}, onScreens, always, "copy what is selected (OSC 52)", "copy"},
+	{"lists", cmdCopy, []string{"y"}, onScreens, always, "copy what is selected, of a finding its fix (OSC 52)", "copy"},
 	{"lists", cmdSort, []string{"s"}, onConnections, always, "sort by the next column", "sort"},
 	{"lists", cmdSortBack, []string{"<"}, onConnections, always, "sort by the column before", ""},
 	{"lists", cmdReverse, []string{"S"}, onConnections, always, "reverse the order", ""},
 	{"lists", cmdNextFlagged, []string{"n"}, onConnections, always, "next flagged: near, critical, past its limit, or a broken rule", "next flagged"},
 	{"lists", cmdLastFlagged, []string{"N"}, onConnections, always, "flagged one before", ""},
 	{"lists", cmdLastEnded, []string{"x"}, onConnections, always, "the one that ended last; again: the one before", "last ended"},
+	{"lists", cmdReload, []string{"R"}, onAllLists, whenLive, "read the nginx configuration again (--nginx-conf)", ""},
 	{"lists", cmdPause, []string{"p"}, onAllLists, whenLive, "pause the screen; capture goes on", "pause"},
 
 	{"replay", cmdPlay, []string{"p"}, onAllLists, whenReplay, "pause and play", "play"},

@@ -41,7 +41,7 @@ func keyNamed(name string) tea.KeyPressMsg {
 }
 
 var scopes = map[string]scope{
-	"connections": onConnections, "connection": onConnection, "log": onLog, "help": onHelp, "filter": onFilter, "quit": onQuit, "draining": onDraining,
+	"connections": onConnections, "connection": onConnection, "findings": onFindings, "log": onLog, "help": onHelp, "filter": onFilter, "quit": onQuit, "draining": onDraining,
 }
 
 func TestKeysAreUniqueAndPossible(t *testing.T) {

@@ -37,6 +37,20 @@ func drain(r Relay) tea.Cmd {
 	}
 }
 
+// reload runs Options.Reload, which reads files. What comes of it is a health
+// on the status line.
+func (m *Model) reload() tea.Cmd {
+	if m.o.Reload == nil {
+		m.say("no nginx configuration was given: start with --nginx-conf")
+		return nil
+	}
+	m.say("reading the nginx configuration again")
+	return func() tea.Msg {
+		m.o.Reload()
+		return nil
+	}
+}
+
 // stop runs Relay.Stop and then quits.
 func stop(r Relay) tea.Cmd {
 	return tea.Sequence(func() tea.Msg {

@@ -184,23 +184,39 @@ func (m *Model) tabs(w int) line {
 	if m.front() == helpOverlay {
 		return spread(one(stTabOn, " ? help "), m.help.scroll.more(), w)
 	}
-	l := line{}
-	for id, name := range screenNames {
-		st := stTab
-		if screenID(id) == m.at {
-			st = stTabOn
-		} else if w < 70 {
-			continue
+	summary := m.screenSummary()
+	for _, name := range []func(screenID) string{tabFull, tabShort, tabNone} {
+		if l := m.tabLine(name); l.width()+summary.width()+2 <= w {
+			return spread(l, summary, w)
 		}
-		l = l.add(st, fmt.Sprintf(" %d %s ", id+1, name)).add(stPlain, " ")
 	}
-	return spread(l, m.screenSummary(), w)
+	return spread(m.tabLine(tabNone), summary, w)
 }
+
+// tabLine is the screens; what the ones that are not shown are called depends
+// on the room there is.
+func (m *Model) tabLine(other func(screenID) string) (l line) {
+	for id := range screenID(len(screenNames)) {
+		switch {
+		case id == m.at:
+			l = l.add(stTabOn, tabFull(id)).add(stPlain, " ")
+		case other(id) != "":
+			l = l.add(stTab, other(id)).add(stPlain, " ")
+		}
+	}
+	return l
+}
+
+func tabFull(id screenID) string  { return fmt.Sprintf(" %d %s ", id+1, screenNames[id]) }
+func tabShort(id screenID) string { return fmt.Sprintf(" %d ", id+1) }
+func tabNone(screenID) string     { return "" }
 
 func (m *Model) screenSummary() line {
 	switch m.at {
 	case connectionsScreen:
 		return m.list.summary(m.w)
+	case findingsScreen:
+		return m.found.summary()
 	case logScreen:
 		return m.logs.summary()
 	}
@@ -235,6 +251,9 @@ func (m *Model) segments(by brevity) (segs []line) {
 	}
 	if m.paused {
 		add(stTabOn, fmt.Sprintf(" PAUSED %s behind ", plural(st.events-min(m.pausedAt, st.events), "event", "events")))
+	}
+	if text, st := m.found.grave(); text != "" {
+		add(st, text)
 	}
 	for _, s := range st.trouble {
 		add(s.st, pick(s.text, printable.Truncate(s.text, max(m.w/3, 20))))

@@ -109,7 +109,7 @@ func (v *terminal) waitFor(text string) {
 func (v *terminal) settle() {
 	v.t.Helper()
 	v.waitFor("/notifica")
-	v.emu.SendText("3")
+	v.emu.SendText("4")
 	v.waitFor("message")
 }
 
@@ -139,7 +139,7 @@ func TestOnATerminal(t *testing.T) {
 	if !v.emu.IsAltScreen() {
 		t.Error("it is not on the alternate screen")
 	}
-	v.emu.SendText("3")
+	v.emu.SendText("4")
 	v.waitFor(`\e]0;pwned`)
 	v.emu.SendText("1")
 	v.waitFor("left▲/cause")

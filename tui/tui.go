@@ -34,6 +34,7 @@ type Options struct {
 	Replay    Player                 // nil live
 	Relay     Relay                  // nil where no traffic depends on this process
 	Recording func() string          // "rec 1.2 MB"; "" while nothing is recorded
+	Reload    func()                 // reads the nginx configuration again, in a goroutine; nil: there is none
 	Watch     func(monitor.ID, bool) // asks for all frames of the conn on screen; nil: not possible
 
 	NoColor bool // attributes only; else NO_COLOR in the environment decides
@@ -91,12 +92,13 @@ type screenID uint8
 const (
 	connectionsScreen screenID = iota
 	connectionScreen
+	findingsScreen
 	logScreen
 )
 
 var (
-	screenNames  = [...]string{connectionsScreen: "connections", connectionScreen: "connection", logScreen: "log"}
-	screenScopes = [...]scope{connectionsScreen: onConnections, connectionScreen: onConnection, logScreen: onLog}
+	screenNames  = [...]string{connectionsScreen: "connections", connectionScreen: "connection", findingsScreen: "findings", logScreen: "log"}
+	screenScopes = [...]scope{connectionsScreen: onConnections, connectionScreen: onConnection, findingsScreen: onFindings, logScreen: onLog}
 )
 
 // Model is the one Bubble Tea model.
@@ -110,6 +112,7 @@ type Model struct {
 
 	list   connList
 	detail detail
+	found  findingList
 	logs   logList
 	help   help
 	filter filterLine
@@ -222,10 +225,12 @@ func (m *Model) command(c command) tea.Cmd {
 		return nil
 	case cmdSuspend:
 		return tea.Suspend
+	case cmdReload:
+		return m.reload()
 	case cmdPause:
 		m.paused, m.pausedAt = !m.paused, m.status.events
 		return nil
-	case cmdConnections, cmdConnection, cmdLog, cmdNextScreen, cmdLastScreen:
+	case cmdConnections, cmdConnection, cmdFindings, cmdLog, cmdNextScreen, cmdLastScreen:
 		return m.switchTo(c)
 	}
 	if m.play(c) {
@@ -243,6 +248,8 @@ func (m *Model) screenKey(c command) action {
 		return m.list.key(c, m.w-1)
 	case connectionScreen:
 		return m.detail.key(c)
+	case findingsScreen:
+		return m.found.key(c)
 	}
 	return m.logs.key(c)
 }
@@ -271,9 +278,14 @@ func (m *Model) copy(s *monitor.State, body int) {
 	}
 	m.status.refresh(s)
 	m.list.index.update(s, m.paused)
+	if !m.paused {
+		m.found.scanSome(s)
+	}
 	switch m.at {
 	case connectionScreen:
 		m.detail.refresh(s, m.w, body, m.paused && m.pin == nil)
+	case findingsScreen:
+		m.found.refresh(s, body)
 	case logScreen:
 		m.logs.refresh(s, body-1-rawHeight(body), m.paused)
 	}

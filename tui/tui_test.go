@@ -94,7 +94,7 @@ func TestFollowStopsOnUp(t *testing.T) {
 	if !m.list.win.follow {
 		t.Error("f does not follow")
 	}
-	press(m, "3")
+	press(m, "4")
 	if press(m, "j"); !m.logs.win.follow {
 		t.Error("down at the bottom ends following in the log")
 	}
@@ -141,7 +141,7 @@ func TestFilter(t *testing.T) {
 	if press(m, "/", "c", "h", "a", "t", "esc"); len(m.list.rows) != 16 {
 		t.Error("esc while typing does not take the filter back")
 	}
-	if press(m, "3", "/", "5", "0", "2"); m.list.index.filter != "" || m.logs.filter != "502" {
+	if press(m, "4", "/", "5", "0", "2"); m.list.index.filter != "" || m.logs.filter != "502" {
 		t.Error("the log's filter reaches the list")
 	}
 }
@@ -306,7 +306,7 @@ func TestMonkey(t *testing.T) {
 }
 
 func TestEveryKeyOnEveryScreen(t *testing.T) {
-	for _, lead := range [][]string{nil, {"enter"}, {"3"}, {"?"}, {"/"}, {"q"}, {"p"}} {
+	for _, lead := range [][]string{nil, {"enter"}, {"3"}, {"4"}, {"?"}, {"/"}, {"q"}, {"p"}} {
 		for name, k := range keysByName {
 			m := screenOf(t, Options{Relay: &fakeRelay{live: 1}}, fixed(), 80, 24)
 			press(m, lead...)
@@ -320,7 +320,7 @@ func TestEveryKeyOnEveryScreen(t *testing.T) {
 }
 
 func TestHostileTextIsNeverRaw(t *testing.T) {
-	for _, keys := range [][]string{nil, {"3"}, {"3", "k", "k"}, {"/", "e", "]", "0", "enter", "enter"}, {"/", "1", "0", "0", "1", "enter", "enter"}, {"/", "5", "0", "2", "enter", "enter", "pgdown"}} {
+	for _, keys := range [][]string{nil, {"3"}, {"4"}, {"4", "k", "k"}, {"/", "e", "]", "0", "enter", "enter"}, {"/", "1", "0", "0", "1", "enter", "enter"}, {"/", "5", "0", "2", "enter", "enter", "pgdown"}} {
 		for _, size := range sizes {
 			m := screenOf(t, Options{Title: hostile, Version: hostile, Recording: func() string { return hostile }}, fixed(), size.w, size.h)
 			press(m, keys...)
@@ -340,7 +340,7 @@ func TestHostileTextIsNeverRaw(t *testing.T) {
 
 func TestCopy(t *testing.T) {
 	m := screenOf(t, Options{}, fixed(), 120, 40)
-	for _, keys := range [][]string{{"y"}, {"enter", "y"}, {"3", "y"}} {
+	for _, keys := range [][]string{{"y"}, {"enter", "y"}, {"3", "y"}, {"4", "y"}} {
 		if cmd := press(m, keys...); cmd == nil || !strings.Contains(text(t, m), "copied") {
 			t.Errorf("%v copies nothing", keys)
 		}

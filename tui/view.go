@@ -90,6 +90,8 @@ func (m *Model) body(h int) []line {
 		return m.list.view(m.w, h)
 	case m.at == connectionScreen:
 		return m.detail.scroll.view(m.detail.page.lines)
+	case m.at == findingsScreen:
+		return m.found.view(m.w, h)
 	}
 	return m.logs.view(m.w, h)
 }

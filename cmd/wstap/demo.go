@@ -95,7 +95,7 @@ func (l *live) stage(ctx context.Context, d *demo.Demo) (string, error) {
 
 // listenOne opens one tap on a free port and returns its address.
 func (l *live) listenOne(role monitor.Role, upstream string) (string, error) {
-	specs, err := tap.ParseSpecs([]string{string(role) + "@127.0.0.1:0=" + upstream})
+	specs, err := tap.ParseSpecs([]string{string(role) + "@127.0.0.1:0=" + upstream}, nil)
 	if err != nil {
 		return "", err
 	}

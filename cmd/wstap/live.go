@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/wstap/wstap/capture"
+	"github.com/wstap/wstap/diagnose"
 	"github.com/wstap/wstap/feed"
 	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/internal/redact"
@@ -49,19 +51,23 @@ type liveOptions struct {
 	errorLogs   []string
 	logTimezone string
 	readTimeout time.Duration
-	capture     string
-	headless    bool
-	json        bool
-	runFor      time.Duration
-	drain       time.Duration
-	dial        time.Duration
-	keepAlive   time.Duration
-	maxConns    int
-	hangup      onHangup
-	notes       []string
-	noColor     bool
-	source      string // for the summary
-	title       string // for the dashboard
+	hops        []string
+
+	nginxConf, nginxVersion string
+	conf                    *conf // nil: not known
+	capture                 string
+	headless                bool
+	json                    bool
+	runFor                  time.Duration
+	drain                   time.Duration
+	dial                    time.Duration
+	keepAlive               time.Duration
+	maxConns                int
+	hangup                  onHangup
+	notes                   []string
+	noColor                 bool
+	source                  string // for the summary
+	title                   string // for the dashboard
 }
 
 func newLive(o liveOptions) (*live, error) {
@@ -78,6 +84,10 @@ func newLive(o liveOptions) (*live, error) {
 	}
 	l.feed.Collect(l.hub.Collect)
 	l.feed.Collect(l.clock.check(l.feed.Emit, l.hub.Instance))
+	if o.conf != nil {
+		o.conf.live = l
+		l.feed.AddWriter(o.conf)
+	}
 	for _, spec := range o.errorLogs {
 		s, err := newLogSource(spec, l.head(), l.clock.Now, loc, l.redac, l.feed.Emit)
 		if err != nil {
@@ -143,9 +153,7 @@ func (l *live) start() error {
 		return err
 	}
 	l.feed.Emit(hello)
-	if d := l.opts.readTimeout; d > 0 {
-		l.feed.Emit(&monitor.Limit{Header: l.head(), Kind: monitor.Idle, Value: monitor.Millis(d), Source: "flag"})
-	}
+	l.limits()
 	feedCtx, stopFeed := context.WithCancel(context.Background())
 	l.stopFeed = stopFeed
 	l.feeding.Go(func() { l.feed.Run(feedCtx) })
@@ -161,19 +169,40 @@ func (l *live) start() error {
 	return nil
 }
 
+// limits tells of the limits that are known from the start.
+func (l *live) limits() {
+	if d := l.opts.readTimeout; d > 0 {
+		l.feed.Emit(&monitor.Limit{Header: l.head(), Kind: monitor.Idle, Value: monitor.Millis(d), Source: "flag"})
+	}
+	for _, name := range l.opts.hops {
+		hop, _ := monitor.HopByName(name)
+		for _, limit := range hop.Limits(l.head()) {
+			l.feed.Emit(limit)
+		}
+	}
+	if l.opts.conf != nil {
+		l.opts.conf.announce()
+	}
+}
+
+// notes are what a reader must know of this run, as long as it holds.
+func (l *live) notes() []string {
+	notes := append(slices.Clone(l.opts.notes), l.opts.conf.notes(l.taps())...)
+	if l.opts.keepAlive > 0 {
+		notes = append(notes, fmt.Sprintf("TCP keepalive every %s is on: it may keep open what would have died", l.opts.keepAlive))
+	}
+	return notes
+}
+
 func (l *live) hello() *monitor.Hello {
 	host, _ := os.Hostname()
 	zone := l.opts.logTimezone
 	if zone == "" {
 		zone = "Local"
 	}
-	notes := l.opts.notes
-	if l.opts.keepAlive > 0 {
-		notes = append(notes, fmt.Sprintf("TCP keepalive every %s is on: it may keep open what would have died", l.opts.keepAlive))
-	}
 	return &monitor.Hello{
 		Header: l.head(), Host: host, Version: version(), Started: l.clock.Now(),
-		Taps: l.taps(), Notes: notes, LogTimezone: zone,
+		Taps: l.taps(), Notes: l.notes(), LogTimezone: zone,
 	}
 }
 
@@ -288,7 +317,7 @@ func sizeText(n int64) string {
 func (l *live) screen(ctx context.Context) error {
 	err := tui.Run(ctx, tui.Options{
 		Read: l.feed.Read, Mode: tui.Live, Title: l.opts.title, Relay: l,
-		Recording: l.recording, Version: version(), NoColor: l.opts.noColor,
+		Recording: l.recording, Version: version(), NoColor: l.opts.noColor, Reload: l.opts.conf.reloader(),
 	})
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -335,6 +364,8 @@ func appendEvent(dst []byte, ev monitor.Event) []byte {
 // its Close.
 func (l *live) summarize() {
 	l.feed.Read(func(s *monitor.State) {
-		report.Summary(l.out, s, report.Options{Source: l.opts.source, Width: terminalWidth(os.Stdout)})
+		report.Summary(l.out, s, report.Options{
+			Source: l.opts.source, Width: terminalWidth(os.Stdout), Findings: diagnose.Run(s, diagnose.Options{}),
+		})
 	})
 }

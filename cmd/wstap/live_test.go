@@ -89,7 +89,7 @@ func TestHelloComesFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.close()
-	specs, err := tap.ParseSpecs([]string{"back@127.0.0.1:0=" + echoServer(t)})
+	specs, err := tap.ParseSpecs([]string{"back@127.0.0.1:0=" + echoServer(t)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

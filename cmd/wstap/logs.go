@@ -13,9 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wstap/wstap/diagnose"
 	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/logparse"
 	"github.com/wstap/wstap/logparse/follow"
+	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/report"
 )
 
@@ -30,10 +32,10 @@ func logsCommand() *cobra.Command {
 	var o logsOptions
 	c := &cobra.Command{
 		Use:   "logs FILE|- ...",
-		Short: "parse nginx error logs: a summary, or every entry as NDJSON",
-		Long: `Parses error logs of nginx, also as docker, kubectl, journald or syslog deliver them, and prints a summary
-by kind, level, upstream, target and time, or with --json every entry. The lines are printed as they are:
-nothing is redacted here.`,
+		Short: "parse nginx error logs: findings and a summary, or every entry as NDJSON",
+		Long: `Parses error logs of nginx, also as docker, kubectl, journald or syslog deliver them, and prints what they say
+is wrong, with fixes, and a summary by kind, level, upstream, target and time, or with --json every entry. The
+lines are printed as they are: nothing is redacted here.`,
 		Example: `  wstap logs /var/log/nginx/error.log
   docker logs nginx 2>&1 | wstap logs - --json | jq 'select(.kind=="upstream_timed_out")'`,
 		Args: needs("FILE"),
@@ -55,6 +57,9 @@ func runLogs(out io.Writer, files []string, o logsOptions) error {
 		return usagef("--follow takes one source, got %d", len(files))
 	}
 	p := &logPrinter{out: bufio.NewWriterSize(out, 64<<10), opts: o, loc: loc, sum: logparse.NewSummary(loc)}
+	if !o.json && !o.follow {
+		p.scan = diagnose.NewLogScan(diagnose.Options{})
+	}
 	if o.follow {
 		err = p.follow(files[0])
 	} else {
@@ -74,6 +79,8 @@ type logPrinter struct {
 	sum  *logparse.Summary
 	buf  []byte
 	err  error // of the output: a closed pipe ends the reading
+
+	scan *diagnose.Scan // of a summary: what the log alone says is wrong
 }
 
 func (p *logPrinter) entry(e *logparse.Entry) {
@@ -87,6 +94,8 @@ func (p *logPrinter) entry(e *logparse.Entry) {
 		_, p.err = p.out.Write(p.buf)
 	case p.opts.follow:
 		_, p.err = fmt.Fprintln(p.out, printable.String(e.Raw))
+	default:
+		p.scan.Line(e, monitor.TimeOf(e.Time(p.loc)))
 	}
 }
 
@@ -167,8 +176,9 @@ func (t *firstTrouble) health(h follow.Health) {
 }
 
 func (p *logPrinter) finish() error {
-	if !p.opts.json && !p.opts.follow && p.sum.Lines > 0 {
-		if err := report.LogText(p.out, p.sum, report.Options{Color: false}); err != nil {
+	if p.scan != nil && p.sum.Lines > 0 {
+		p.scan.Conclude()
+		if err := report.LogText(p.out, p.sum, report.Options{Findings: p.scan.Findings()}); err != nil {
 			return err
 		}
 	}

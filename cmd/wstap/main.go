@@ -55,7 +55,7 @@ end with evidence. Start with: wstap demo`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return hint(err, "see "+c.CommandPath()+" --help")
 	})
-	root.AddCommand(tapCommand(), replayCommand(), reportCommand(), logsCommand(), demoCommand(), versionCommand())
+	root.AddCommand(tapCommand(), replayCommand(), reportCommand(), logsCommand(), checkCommand(), demoCommand(), versionCommand())
 	return root
 }
 
@@ -112,6 +112,9 @@ func exitCode(err error) int {
 
 // printError writes an error as one line, and its hints.
 func printError(w io.Writer, err error) {
+	if errors.Is(err, errJudged) {
+		return
+	}
 	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
 	fmt.Fprintf(w, "wstap: %s\n", text)
 	var h hinted

@@ -24,7 +24,7 @@ func readme(t *testing.T) string {
 var listenPort = regexp.MustCompile(`@(127\.0\.0\.1)?:\d+=`)
 
 // TestReadmeCommands runs the commands of the README's sh blocks in order, in
-// one folder, as they stand; only ports, the place of nginx's log, and the end
+// one folder, as they stand; only ports, the places of nginx's log and configuration, and the end
 // (--headless --for) are the test's.
 func TestReadmeCommands(t *testing.T) {
 	t.Parallel()
@@ -33,6 +33,8 @@ func TestReadmeCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir, ran := t.TempDir(), 0
+	conf := filepath.Join(dir, "nginx.conf")
+	write(t, conf, "events {}\nhttp { server { listen 80; location /ws/ { "+goodHeaders+" proxy_pass http://127.0.0.1:1; } } }\n")
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme(t), -1) {
 		for line := range strings.Lines(block[1]) {
 			line = strings.TrimSpace(line)
@@ -41,6 +43,7 @@ func TestReadmeCommands(t *testing.T) {
 			}
 			line = listenPort.ReplaceAllString(line, "@127.0.0.1:0=")
 			line = strings.ReplaceAll(line, "/var/log/nginx/error.log", log)
+			line = strings.ReplaceAll(line, "/etc/nginx/nginx.conf", conf)
 			runReadme(t, dir, strings.Fields(line))
 			ran++
 		}

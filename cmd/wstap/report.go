@@ -9,24 +9,34 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wstap/wstap/capture"
+	"github.com/wstap/wstap/diagnose"
 	"github.com/wstap/wstap/feed"
 	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/report"
 )
 
 func reportCommand() *cobra.Command {
-	var asJSON, all bool
+	var o reportOptions
 	c := &cobra.Command{
 		Use:   "report FILE ...",
 		Short: "a recording as text or JSON",
 		Args:  needs("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return runReport(c.OutOrStdout(), c.ErrOrStderr(), args, asJSON, all)
+			return runReport(c.OutOrStdout(), c.ErrOrStderr(), args, o)
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object, version 1")
-	c.Flags().BoolVar(&all, "all", false, "every unusual connection, not only the first of each cause")
+	c.Flags().BoolVar(&o.json, "json", false, "one JSON object, version 1")
+	c.Flags().BoolVar(&o.all, "all", false, "every unusual connection, not only the first of each cause")
+	c.Flags().StringVar(&o.failOn, "fail-on", string(never), "exit code 1 if a finding has this severity or a graver one: error, warning, info")
+	c.Flags().StringVar(&o.nginxConf, "nginx-conf", "", "nginx.conf, or the output of nginx -T, to judge the recording by (default: as it was while recording)")
+	c.Flags().StringVar(&o.nginxVersion, "nginx-version", "", "version of nginx, which selects its defaults")
 	return c
+}
+
+type reportOptions struct {
+	json, all               bool
+	failOn                  string
+	nginxConf, nginxVersion string
 }
 
 // reportBounds keep every conn of all but the largest recordings: a report is
@@ -34,8 +44,16 @@ func reportCommand() *cobra.Command {
 // they fit a laptop.
 var reportBounds = monitor.Bounds{Conns: 1_000_000, Closed: 1_000_000, Logs: 1_000_000}
 
-func runReport(out, errOut io.Writer, files []string, asJSON, all bool) error {
+func runReport(out, errOut io.Writer, files []string, opts reportOptions) error {
+	failOn, err := severityOf(opts.failOn)
+	if err != nil {
+		return err
+	}
 	if err := noneTwice(files); err != nil {
+		return err
+	}
+	look, err := opts.look()
+	if err != nil {
 		return err
 	}
 	r, err := capture.Open(files...)
@@ -50,17 +68,31 @@ func runReport(out, errOut io.Writer, files []string, asJSON, all bool) error {
 		err = damage(r)
 	}
 	print := report.Text
-	if asJSON {
+	if opts.json {
 		print = report.JSON
 	}
-	o := report.Options{Source: strings.Join(files, " "), Color: colorful(out), All: all}
+	o := report.Options{Source: strings.Join(files, " "), Color: colorful(out), All: opts.all, Findings: diagnose.Run(s, look)}
 	if e := print(out, s, o); e != nil {
 		return e
 	}
 	if err == nil && !r.Info().Complete {
 		fmt.Fprintf(errOut, "wstap: %s: not closed: it is being recorded still, or its recorder was killed and the last second may be missing\n", o.Source)
 	}
+	if err == nil {
+		err = judged(o.Findings, failOn)
+	}
 	return err
+}
+
+// look is what the rules may look at beside the recording.
+func (o *reportOptions) look() (d diagnose.Options, err error) {
+	if o.nginxConf == "" {
+		return d, nil
+	}
+	if d.Conf, err = readConf(o.nginxConf, o.nginxVersion); err != nil {
+		return d, fmt.Errorf("--nginx-conf: %w", err)
+	}
+	return d, nil
 }
 
 // noneTwice refuses one recording given twice: it would be counted twice.

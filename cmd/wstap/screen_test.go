@@ -198,7 +198,7 @@ func TestScreenHostile(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until("/reason", "4000")
-	s.keys("3") // log
+	s.keys("4") // log
 	s.until("open failed")
 	for range 2 { // every screen and every conn
 		s.keys("1jjj\rjjjjG\x1b[6~\t3jj?\x1b")

@@ -28,7 +28,8 @@ back, unchanged, and watches.
 
 LEG is front (between clients and nginx) or back (between nginx and a server).
 LISTEN is HOST:PORT, :PORT, [IPv6]:PORT or unix:/PATH; UPSTREAM is HOST:PORT,
-http://HOST[:PORT] or unix:/PATH. Without LEG one tap is front; two are front and back.
+http://HOST[:PORT] or unix:/PATH. Without LEG the nginx configuration tells (--nginx-conf), else one
+tap is front; two are front and back.
 
 A back tap disturbs nothing but one address in a proxy_pass; a front tap makes nginx see one
 client address for all. Only connections opened from now on pass through a new tap.
@@ -45,18 +46,17 @@ are left out and counted, and a closed pipe ends the lines, not the tap.`,
 			if len(args) == 0 {
 				return hint(usagef("tap: no LISTEN=UPSTREAM given"), "for example: wstap tap back@127.0.0.1:9000=127.0.0.1:8080")
 			}
-			specs, err := tap.ParseSpecs(args)
-			if err != nil {
-				return err
-			}
 			o.source, o.title = "tap", "tap"
-			return runTap(c, o, specs)
+			return runTap(c, o, args)
 		},
 	}
 	addLiveFlags(c.Flags(), &o)
 	c.Flags().StringArrayVar(&o.errorLogs, "error-log", nil, "follow nginx's error log: FILE, - or exec:COMMAND (repeatable)")
 	c.Flags().StringVar(&o.logTimezone, "log-timezone", "", "zone of the log's stamps (default: local)")
+	c.Flags().StringVar(&o.nginxConf, "nginx-conf", "", "nginx.conf, or the output of nginx -T: limits, legs and findings come from it")
+	c.Flags().StringVar(&o.nginxVersion, "nginx-version", "", "version of nginx, which selects its defaults (default: as its log says at start)")
 	c.Flags().DurationVar(&o.readTimeout, "read-timeout", 0, "nginx's proxy_read_timeout for these connections (default: 60s assumed)")
+	c.Flags().StringArrayVar(&o.hops, "hop", nil, "another proxy on the way, with its own limits (repeatable): "+hopNames())
 	c.Flags().DurationVar(&o.drain, "drain-timeout", 10*time.Second, "how long to wait for connections at the end")
 	c.Flags().DurationVar(&o.dial, "dial-timeout", tap.DefaultDialTimeout, "how long an upstream may take to accept")
 	c.Flags().DurationVar(&o.keepAlive, "tcp-keepalive", 0, "send TCP keepalive probes (default: off, as if wstap were not there)")
@@ -81,6 +81,8 @@ func (o *liveOptions) check() error {
 		return usagef("--for %s: want a positive duration", o.runFor)
 	case o.readTimeout < 0:
 		return usagef("--read-timeout %s: want a positive duration", o.readTimeout)
+	case o.nginxVersion != "" && o.nginxConf == "":
+		return hint(usagef("--nginx-version goes with --nginx-conf"), "it selects the defaults of what the configuration does not say")
 	case o.maxConns < 0:
 		return usagef("--max-conns %d: want a positive number", o.maxConns)
 	case o.drain < 0:
@@ -88,7 +90,7 @@ func (o *liveOptions) check() error {
 	case !o.headless && !o.hasTerminal():
 		return hint(errNoTerminal, "add --headless for lines, --headless --json for NDJSON")
 	}
-	return nil
+	return checkHops(o.hops)
 }
 
 var errNoTerminal = errors.New("the dashboard needs a terminal, and standard input or output is none")
@@ -111,6 +113,14 @@ func terminalWidth(f *os.File) int {
 	return w
 }
 
+// outputWidth is the width of a terminal that is written to, or 0.
+func outputWidth(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		return terminalWidth(f)
+	}
+	return 0
+}
+
 func isTerminal(files ...*os.File) bool {
 	for _, f := range files {
 		if !term.IsTerminal(f.Fd()) {
@@ -120,8 +130,18 @@ func isTerminal(files ...*os.File) bool {
 	return true
 }
 
-func runTap(c *cobra.Command, o liveOptions, specs []tap.Spec) error {
+func runTap(c *cobra.Command, o liveOptions, args []string) error {
 	if err := o.check(); err != nil {
+		return err
+	}
+	var err error
+	if o.nginxConf != "" {
+		if o.conf, err = newConf(o.nginxConf, o.nginxVersion); err != nil {
+			return err
+		}
+	}
+	specs, err := tap.ParseSpecs(args, o.conf.role)
+	if err != nil {
 		return err
 	}
 	l, err := newLive(o)
@@ -232,7 +252,7 @@ func (l *live) announce() {
 		}
 		fmt.Fprintf(l.out, "tap %s listens at %s, upstream %s\n", name, t.Listen, t.Upstream)
 	}
-	for _, n := range l.opts.notes {
+	for _, n := range l.notes() {
 		fmt.Fprintln(l.out, "note:", n)
 	}
 }

@@ -76,16 +76,12 @@ func Binary() (string, error) {
 	return "", ErrMissing
 }
 
-// Start runs nginx in dir until Stop, and returns when it listens at probe
-// (host:port).
-func Start(dir string, c Config, probe string) (*Process, error) {
-	bin, err := Binary()
-	if err != nil {
-		return nil, err
-	}
+// Write writes the configuration into dir as nginx.conf, for who reads it
+// before nginx runs; Start does so, too.
+func (c Config) Write(dir string) error {
 	for _, d := range []string{"tmp", "logs"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	main := c.Main
@@ -93,7 +89,17 @@ func Start(dir string, c Config, probe string) (*Process, error) {
 		main = "user root;\n" + main
 	}
 	text := fmt.Sprintf(head, main) + "http {\n" + tempPaths + c.HTTP + "\n}\n"
-	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(text), 0o644); err != nil {
+	return os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(text), 0o644)
+}
+
+// Start runs nginx in dir until Stop, and returns when it listens at probe
+// (host:port).
+func Start(dir string, c Config, probe string) (*Process, error) {
+	bin, err := Binary()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Write(dir); err != nil {
 		return nil, err
 	}
 	p := &Process{Dir: dir, out: &buffer{}, done: make(chan struct{})}
