@@ -14,9 +14,10 @@ import (
 type paste struct{ lines []string }
 
 // in begins the section of a block: "location /ws/", "http".
-func (f *paste) in(block string) *paste {
-	return f.add("# in %s { }:", block)
-}
+func (f *paste) in(block string) *paste { return f.within(block + " { }") }
+
+// within is in for a block that is named in more words.
+func (f *paste) within(block string) *paste { return f.add("# in %s:", block) }
 
 // atTop begins the section outside all blocks.
 func (f *paste) atTop() *paste { return f.add("# at the top level:") }

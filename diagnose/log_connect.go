@@ -40,14 +40,8 @@ var connectRules = []rule{{
 }}
 
 func connectRefused(p *pass, r *monitor.LogRef) {
-	if c := p.ownDial(r); c != nil {
-		t, first := p.entry(c.Server, r)
-		if first {
-			t.fix("%s", dialFix(c.Server, c.Dial.Errno))
-		}
-		t.say("%s wstap itself could not connect to %s: %s. nginx was connected to wstap and logs what wstap passed on, not connect() failed",
-			clock(c.Dial.At), c.Server, c.Dial.Error)
-		return
+	if p.ownDial(r) != nil {
+		return // server-down says it, with our own dial error
 	}
 	if r.Entry.Kind != logparse.KindConnectFailed || r.Entry.Action == "resolving" {
 		return

@@ -136,7 +136,7 @@ func (t *tally) at(p nginxconf.Place) *tally {
 // fix is what to paste or to do; the first one stays.
 func (t *tally) fix(format string, args ...any) *tally {
 	if t.Fix == "" {
-		t.Fix = fmt.Sprintf(format, args...)
+		t.Fix = asPasted(fmt.Sprintf(format, args...))
 	}
 	return t
 }

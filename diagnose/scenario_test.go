@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,8 +127,17 @@ func checkFindings(t *testing.T, fs []Finding) {
 		if len(f.Evidence) == 0 || f.Fix == "" || f.Reference == "" || f.Title == "" || f.Count < 1 || f.Severity.Rank() == len(monitor.Severities) {
 			t.Errorf("%s: a finding without evidence, fix, reference, count or severity: %+v", f.ID, f)
 		}
+		for line := range strings.Lines(f.Fix) {
+			if line = strings.TrimSpace(line); strings.Contains(f.Fix, "\n") && !toPaste.MatchString(line) {
+				t.Errorf("%s: a fix of several lines is there to be pasted, and this is neither a comment nor configuration: %q", f.ID, line)
+			}
+		}
 	}
 }
+
+// toPaste is a line of a configuration file, nginx's or Kubernetes': a directive,
+// a row of a map, the end of a block, a comment, KEY: VALUE.
+var toPaste = regexp.MustCompile(`^$|^#|[;{}]( *#.*)?$|^[a-z0-9./-]+: `)
 
 func compare(t *testing.T, got []Finding, want string) {
 	t.Helper()
@@ -136,7 +146,7 @@ func compare(t *testing.T, got []Finding, want string) {
 	for line := range strings.Lines(strings.TrimSpace(want)) {
 		line = strings.TrimSpace(line)
 		if sub, ok := strings.CutPrefix(line, "~ "); ok {
-			if !strings.Contains(text, sub) {
+			if !strings.Contains(text, sub) && !strings.Contains(strings.ReplaceAll(text, "\n       # ", " "), sub) {
 				t.Errorf("%q is nowhere in\n%s", sub, text)
 			}
 			continue

@@ -31,7 +31,7 @@ func stickyMissing(p *pass) {
 			}
 			p.stickyFinding(s, severity).say("%s a session of %s came to %s", clock(s.First), s.Transport, strings.Join(places, " and to "))
 		case refused > 0 && pollsAnswered(s) > 0:
-			p.stickyFinding(s, monitor.SeverityWarning).say("%s a session of %s was answered, then refused %d times at the one tap that is seen: %s", clock(s.First), s.Transport, refused, strings.Join(places, ""))
+			p.stickyFinding(s, monitor.SeverityWarning).say("%s a session of %s was answered, then refused %s at the one tap that is seen: %s", clock(s.First), s.Transport, times(refused), strings.Join(places, ""))
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (t *tally) conclude(format string, args ...any) *tally {
 // repair is fix for what is costly to make.
 func (t *tally) repair(fix func() string) *tally {
 	if t.Fix == "" {
-		t.Fix = fix()
+		t.Fix = asPasted(fix())
 	}
 	return t
 }
@@ -116,12 +116,12 @@ func (p *pass) chosen(c *monitor.Conn) *nginxconf.Location {
 // where the configuration is known.
 func (p *pass) block(c *monitor.Conn) string {
 	if l := p.chosen(c); l != nil {
-		return locationHead(l)
+		return locationHead(l) + " { }"
 	}
 	if c.Request == nil {
-		return "the location that leads there"
+		return "the location { } that leads there"
 	}
-	return "the location that serves " + pasteable(targetGroup(c.Target()))
+	return "the location { } that serves " + pasteable(targetGroup(c.Target()))
 }
 
 // seconds is a duration as nginx wants it written.

@@ -52,7 +52,7 @@ func unansweredClose(p *pass, c *monitor.Conn) {
 	silent := sideName(f.Dir.Other())
 	p.about(fmt.Sprintf("the %s of %s", silent, targetGroup(c.Target()))).conn(c, f.At).
 		tell(func() string {
-			return fmt.Sprintf("%s the %s sent a close frame (%s) on connection %d; no answer came for %s, %s", clock(f.At), sideName(f.Dir), codeText(f), c.ID.Conn, span(wait), what)
+			return fmt.Sprintf("%s the %s sent a close frame (%s) on #%d; no answer came for %s, %s", clock(f.At), sideName(f.Dir), codeText(f), c.Seq, span(wait), what)
 		}).
 		fix("Let the %s answer a close frame with one of its own, and read to the end; let the %s close TCP itself after some seconds without an answer. Until then nginx keeps the tunnel: to it a close frame is data, and only proxy_read_timeout ends it.", silent, sideName(f.Dir))
 }
@@ -138,7 +138,7 @@ func closeCodeWords(c *monitor.Conn) string {
 	if f := c.CloseFrame(from); f != nil {
 		at = f.At
 	}
-	words := fmt.Sprintf("%s connection %d to %s: the %s closed with %d %s", clock(at), c.ID.Conn, targetGroup(c.Target()), v.CloseFrom, v.Code, v.CodeName)
+	words := fmt.Sprintf("%s #%d to %s: the %s closed with %d %s", clock(at), c.Seq, targetGroup(c.Target()), v.CloseFrom, v.Code, v.CodeName)
 	if v.Reason != "" {
 		words += fmt.Sprintf(" (%q)", v.Reason)
 	}
@@ -213,7 +213,7 @@ func (p *pass) sayViolation(c *monitor.Conn, v monitor.ViolationCount) {
 		}
 	}
 	t.conn(c, c.LastActivity()).tell(func() string {
-		return fmt.Sprintf("connection %d to %s, %d times%s (%s)%s", c.ID.Conn, targetGroup(c.Target()), v.Count, meaning, section, invalidCode(c, v))
+		return fmt.Sprintf("#%d to %s, %s%s (%s)%s", c.Seq, targetGroup(c.Target()), times(v.Count), meaning, section, invalidCode(c, v))
 	}).fix("Look at the %s's WebSocket library, and at what stands between it and this tap: nginx passes frames on as they are.", side)
 }
 

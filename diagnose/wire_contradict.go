@@ -71,9 +71,9 @@ func (p *pass) sayOutlived(c *monitor.Conn, l monitor.Limit, lived time.Duration
 	t := p.about(fmt.Sprintf("%s, longer than %s (%s)", targetGroup(c.Target()), span(l.Value.Std()), l.Source))
 	t.raise(severity).conn(c, c.LastActivity()).tell(func() string {
 		if l.Kind == monitor.Lifetime {
-			return fmt.Sprintf("connection %d has been open for %s; a lifetime of %s is allowed (%s)", c.ID.Conn, span(lived), span(l.Value.Std()), l.Source)
+			return fmt.Sprintf("#%d has been open for %s; a lifetime of %s is allowed (%s)", c.Seq, span(lived), span(l.Value.Std()), l.Source)
 		}
-		return fmt.Sprintf("connection %d lived through a silence of %s; %s are allowed (%s)", c.ID.Conn, span(lived), span(l.Value.Std()), l.Source)
+		return fmt.Sprintf("#%d lived through a silence of %s; %s are allowed (%s)", c.Seq, span(lived), span(l.Value.Std()), l.Source)
 	})
 	switch {
 	case l.Source == monitor.SourceAssumed:
@@ -198,7 +198,7 @@ func (p *pass) sayUndercut(group string, same []earlyEnd, all int) {
 		span(gap), span(limit.Value.Std()), limit.Source, whereEnded(same[0].conn), gap.Seconds(), knownHops(gap, monitor.Idle))
 	t.say("%d of the %d connections that ended early and without a close frame had been silent for %s to %s", len(same), all, span(same[0].gap), span(same[len(same)-1].gap))
 	for _, e := range same[:min(3, len(same))] {
-		t.say("%s connection %d ended %s after its last byte (%s)", clock(e.conn.EndAt()), e.conn.ID.Conn, span(e.gap), e.conn.Verdict.Cause.Short())
+		t.say("%s #%d ended %s after its last byte (%s)", clock(e.conn.EndAt()), e.conn.Seq, span(e.gap), e.conn.Verdict.Cause.Short())
 	}
 	t.fix("Raise that limit to what nginx allows, or let one side ping every %s, half of it. proxy_read_timeout does not help: it is longer already.", pingText(pingEvery(gap)))
 }

@@ -196,7 +196,7 @@ func authFix(p *pass, c *monitor.Conn) string {
 func originFix(p *pass, c *monitor.Conn) string {
 	if o := pasteable(c.Request.Origin); o != "" {
 		return fmt.Sprintf("Add %s to the origins that the server allows. If it compares Origin with Host, Host must come unchanged:\n%s", o,
-			new(paste).in(p.block(c)).add("proxy_set_header Host $http_host;  # and repeat the other proxy_set_header here"))
+			new(paste).within(p.block(c)).add("proxy_set_header Host $http_host;  # and repeat the other proxy_set_header here"))
 	}
 	return "Look who refuses: access rules of nginx (allow, deny) leave a line in its error log, the server's own rules in the server's."
 }
@@ -205,7 +205,7 @@ func limitFix(p *pass, c *monitor.Conn) string {
 	return new(paste).
 		add("# If nginx limits (its error log says so): a tunnel holds its place for life, so give tunnels a zone of their own. In http { }:").
 		add("limit_conn_zone $binary_remote_addr zone=ws:10m;").
-		in(p.block(c)).
+		within(p.block(c)).
 		add("limit_conn ws 100;").
 		add("# If the server limits: let clients wait before they try again, longer each time.").String()
 }
@@ -213,7 +213,7 @@ func limitFix(p *pass, c *monitor.Conn) string {
 func rateFix(p *pass, c *monitor.Conn) string {
 	return new(paste).
 		add("Let clients wait before they try again, longer each time and by chance.").
-		add("# If nginx limits (its error log says so), in %s { }:", p.block(c)).
+		add("# If nginx limits (its error log says so), in %s:", p.block(c)).
 		add("limit_req zone=THE.ZONE burst=50 nodelay;").String()
 }
 
@@ -228,6 +228,6 @@ func badGatewayFix(_ *pass, c *monitor.Conn) string {
 func gatewayTimeoutFix(p *pass, c *monitor.Conn) string {
 	return new(paste).
 		add("See why the server is slow to accept or to answer handshakes. To find out sooner, and try the next server sooner:").
-		in(p.block(c)).
+		within(p.block(c)).
 		add("proxy_connect_timeout 5s;").String()
 }

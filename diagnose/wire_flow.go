@@ -43,7 +43,7 @@ func slowConsumer(p *pass, c *monitor.Conn) {
 		to := ws.Direction(d).Other()
 		p.about(fmt.Sprintf("the %s of %s", sideName(to), targetGroup(c.Target()))).raise(monitor.SeverityWarning).conn(c, p.state.Now()).
 			tell(func() string {
-				return fmt.Sprintf("connection %d: a write to the %s waits at this moment, and such writes have waited for %s in all", c.ID.Conn, sideName(to), span(t.Blocked.Std()))
+				return fmt.Sprintf("#%d: a write to the %s waits at this moment, and such writes have waited for %s in all", c.Seq, sideName(to), span(t.Blocked.Std()))
 			}).
 			repair(func() string { return p.consumerFix(c, to) })
 	}
@@ -62,9 +62,9 @@ func (p *pass) sayCutSlow(c *monitor.Conn) {
 	p.about(fmt.Sprintf("the %s of %s", sideName(to), targetGroup(c.Target()))).raise(monitor.SeverityError).conn(c, c.EndAt()).
 		tell(func() string {
 			if waited == 0 {
-				return fmt.Sprintf("%s nginx ended connection %d because the %s did not read", clock(c.EndAt()), c.ID.Conn, sideName(to))
+				return fmt.Sprintf("%s nginx ended #%d because the %s did not read", clock(c.EndAt()), c.Seq, sideName(to))
 			}
-			return fmt.Sprintf("%s connection %d was ended; a write to the %s had been waiting for %s", clock(c.EndAt()), c.ID.Conn, sideName(to), span(waited))
+			return fmt.Sprintf("%s #%d was ended; a write to the %s had been waiting for %s", clock(c.EndAt()), c.Seq, sideName(to), span(waited))
 		}).
 		quoteLogs(c).
 		repair(func() string { return p.consumerFix(c, to) })
@@ -73,10 +73,10 @@ func (p *pass) sayCutSlow(c *monitor.Conn) {
 func (p *pass) consumerFix(c *monitor.Conn, to ws.Direction) string {
 	if to == ws.FromServer {
 		return new(paste).add("See why the server reads slowly: a handler that works between two reads, a full queue behind it.").
-			add("# To wait longer for it, in %s { }:", p.block(c)).add("proxy_send_timeout 300s;").String()
+			add("# To wait longer for it, in %s:", p.block(c)).add("proxy_send_timeout 300s;").String()
 	}
 	return new(paste).add("Let the server watch how much waits for a client (ws: bufferedAmount, gorilla: SetWriteDeadline), send less to one that lags, or close it with 1013.").
-		add("# To wait longer for clients, in %s { }:", p.block(c)).add("send_timeout 300s;").String()
+		add("# To wait longer for clients, in %s:", p.block(c)).add("send_timeout 300s;").String()
 }
 
 // dialWords are what the errno of a failed dial means, and what to do.

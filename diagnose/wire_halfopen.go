@@ -92,7 +92,7 @@ func (p *pass) sayHalfOpen(c *monitor.Conn, s goneSign, to ws.Direction, until m
 		if e := c.EndAt(); !e.IsZero() {
 			state = fmt.Sprintf("ended at %s (%s)", clock(e), c.Verdict.Cause.Short())
 		}
-		return fmt.Sprintf("connection %d, of %s, %s: %s", c.ID.Conn, c.Client, state, s.words)
+		return fmt.Sprintf("#%d, of %s, %s: %s", c.Seq, c.Client, state, s.words)
 	})
 	t.repair(func() string { return p.halfOpenFix(c, gone) })
 }
@@ -100,7 +100,7 @@ func (p *pass) sayHalfOpen(c *monitor.Conn, s goneSign, to ws.Direction, until m
 func (p *pass) halfOpenFix(c *monitor.Conn, gone string) string {
 	f := new(paste).add("Let each side close a connection whose ping is not answered in time: whoever pings alone keeps a dead tunnel alive in nginx, whose timer any byte resets.")
 	if gone == "server" {
-		return f.add("# So that nginx itself notices a vanished server, in %s { }:", p.block(c)).add("proxy_socket_keepalive on;").String()
+		return f.add("# So that nginx itself notices a vanished server, in %s:", p.block(c)).add("proxy_socket_keepalive on;").String()
 	}
 	return f.add("# So that nginx itself notices a vanished client, in the server { } it connects to:").add("listen PORT so_keepalive=30s:10s:3;  # and the parameters it has").String()
 }

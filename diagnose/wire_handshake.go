@@ -62,7 +62,7 @@ func acceptMismatch(p *pass, c *monitor.Conn) {
 		what = "nginx answered from a cache, or mixed answers up"
 	}
 	t.repair(func() string {
-		return what + ". To switch caching off:\n" + new(paste).in(p.block(c)).add("proxy_cache off;").String()
+		return what + ". To switch caching off:\n" + new(paste).within(p.block(c)).add("proxy_cache off;").String()
 	})
 }
 
@@ -171,7 +171,7 @@ func slowHandshake(p *pass, c *monitor.Conn) {
 		}).
 		repair(func() string {
 			return "See what the server does before it answers: a login, a lookup, a queue of connections not yet accepted. If servers are slow to accept, to try the next one sooner:\n" +
-				new(paste).in(p.block(c)).add("proxy_connect_timeout 5s;").String()
+				new(paste).within(p.block(c)).add("proxy_connect_timeout 5s;").String()
 		})
 }
 
@@ -222,7 +222,7 @@ func (p *pass) sayRetried(c *monitor.Conn, backs []*monitor.Conn) {
 	}
 	t.quoteLogs(c).repair(func() string {
 		return "See why the first server fails. nginx gives a handshake to the next one after an error and after a timeout, so that one client is counted at two. To keep it to errors:\n" +
-			new(paste).in(p.block(c)).add("proxy_next_upstream error;").add("proxy_connect_timeout 5s;").String()
+			new(paste).within(p.block(c)).add("proxy_next_upstream error;").add("proxy_connect_timeout 5s;").String()
 	})
 }
 

@@ -60,12 +60,12 @@ func upgradeStripped(p *pass, c *monitor.Conn) {
 	r := c.Request
 	group := targetGroup(r.Target)
 	if c.Role == monitor.Front {
-		p.about(group+", before nginx").conn(c, r.At).
+		p.about(group+", before nginx").raise(strippedWeight(c)).conn(c, r.At).
 			say("%s the request for %s came to nginx with Sec-WebSocket-Key and without Upgrade%s", clock(r.At), r.Target, answerWords(c)).
 			fix("What stands before nginx (a balancer, a CDN, another proxy) does not pass Upgrade on: switch its WebSocket support on.")
 		return
 	}
-	t := p.about(group).conn(c, r.At).tell(func() string {
+	t := p.about(group).raise(strippedWeight(c)).conn(c, r.At).tell(func() string {
 		return fmt.Sprintf("%s the request for %s came to %s as %s, with Sec-WebSocket-Key and without Upgrade%s%s",
 			clock(r.At), r.Target, c.Server, r.Proto, byDefault(r), answerWords(c))
 	})
@@ -73,6 +73,14 @@ func upgradeStripped(p *pass, c *monitor.Conn) {
 		t.say("on the front leg the client had sent Upgrade: %s; nginx does not pass it on unless proxy_set_header says so", strings.Join(f.Request.Upgrade, ", "))
 	}
 	t.repair(func() string { return p.headersFix(c) })
+}
+
+// strippedWeight: a server that answers 101 all the same does not mind, yet.
+func strippedWeight(c *monitor.Conn) monitor.Severity {
+	if c.Status() == 101 {
+		return monitor.SeverityWarning
+	}
+	return monitor.SeverityError
 }
 
 func lacksUpgrade(c *monitor.Conn) bool { return c.Request != nil && len(c.Request.Upgrade) == 0 }
@@ -110,7 +118,7 @@ func (p *pass) headersFix(c *monitor.Conn) string {
 	if l := p.chosen(c); l != nil {
 		return upgradeFix(p.opts.Conf, l)
 	}
-	return new(paste).in(p.block(c)).
+	return new(paste).within(p.block(c)).
 		add("proxy_http_version 1.1;").
 		add("proxy_set_header Upgrade $http_upgrade;").
 		add("proxy_set_header Connection %s;", mapVariable).
@@ -133,7 +141,7 @@ func http10Upstream(p *pass, c *monitor.Conn) {
 	if c.IsUpgraded() {
 		t.say("%s accepts it; servers that keep to RFC 6455 §4.1 answer 426 or 400", c.Server)
 	}
-	t.repair(func() string { return new(paste).in(p.block(c)).add("proxy_http_version 1.1;").String() })
+	t.repair(func() string { return new(paste).within(p.block(c)).add("proxy_http_version 1.1;").String() })
 }
 
 // connectionConflict looks at handshakes that have their Upgrade; one that lacks
@@ -202,7 +210,7 @@ func hostRewritten(p *pass, c *monitor.Conn) {
 }
 
 func (p *pass) hostFix(c *monitor.Conn, front, back *monitor.Request) string {
-	f := new(paste).in(p.block(c))
+	f := new(paste).within(p.block(c))
 	if front.Host != back.Host {
 		f.add("proxy_set_header Host $http_host;")
 	}

@@ -86,7 +86,7 @@ func (r *rhythm) advice() string {
 	case r.limit.Source == "learned":
 		return f.add("# Or raise it where it is: proxy_read_timeout of nginx, if that is not longer already, or a hop before or behind nginx.").String()
 	}
-	return f.add("# Or allow longer silences, in %s { }:", r.block).
+	return f.add("# Or allow longer silences, in %s:", r.block).
 		add("proxy_read_timeout %s;", seconds(max(longEnough, 4*r.longest))).
 		add("proxy_send_timeout %s;", seconds(max(longEnough, 4*r.longest))).String()
 }
@@ -147,8 +147,8 @@ func noKeepalive(p *pass, c *monitor.Conn) {
 	t.raise(severityOf(died, limit)).conn(c, c.LastActivity())
 	p.note(t, c, limit, gap)
 	t.tell(func() string {
-		return fmt.Sprintf("connection %d was silent for %s of the %s that are allowed (%s), without a ping from either side%s",
-			c.ID.Conn, span(gap), span(limit.Value.Std()), limit.Source, diedText(c, died))
+		return fmt.Sprintf("#%d was silent for %s of the %s that are allowed (%s), without a ping from either side%s",
+			c.Seq, span(gap), span(limit.Value.Std()), limit.Source, diedText(c, died))
 	})
 }
 
@@ -193,8 +193,8 @@ func pingTooSlow(p *pass, c *monitor.Conn) {
 	t.conn(c, c.LastActivity())
 	p.note(t, c, limit, gap)
 	t.tell(func() string {
-		return fmt.Sprintf("connection %d: the %s pings every %s, and after %s of silence the tunnel is ended (%s); the longest silence was %s%s",
-			c.ID.Conn, sideName(who), span(every), span(limit.Value.Std()), limit.Source, span(gap), diedText(c, died))
+		return fmt.Sprintf("#%d: the %s pings every %s, and after %s of silence the tunnel is ended (%s); the longest silence was %s%s",
+			c.Seq, sideName(who), span(every), span(limit.Value.Std()), limit.Source, span(gap), diedText(c, died))
 	})
 }
 

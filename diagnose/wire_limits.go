@@ -89,8 +89,8 @@ func idleTimeout(p *pass, c *monitor.Conn) {
 		t.raise(monitor.SeverityError)
 	}
 	t.conn(c, c.EndAt()).tell(func() string {
-		return fmt.Sprintf("%s connection %d was ended after %s without a byte either way; the limit is %s (%s); %s",
-			clock(c.EndAt()), c.ID.Conn, span(gap), span(limit.Value.Std()), limit.Source, c.Verdict.Confidence)
+		return fmt.Sprintf("%s #%d was ended after %s without a byte either way; the limit is %s (%s); %s",
+			clock(c.EndAt()), c.Seq, span(gap), span(limit.Value.Std()), limit.Source, c.Verdict.Confidence)
 	})
 	if limit.Source == "learned" {
 		t.say("nobody has stated that limit; the hops that have it by default: %s", knownHops(limit.Value.Std(), monitor.Idle))
@@ -122,8 +122,8 @@ func lifetimeLimit(p *pass, c *monitor.Conn) {
 	age := c.EndAt().Sub(c.Opened)
 	limit, _ := p.limitAt(c, monitor.Lifetime, age)
 	t := p.about(targetGroup(c.Target())).conn(c, c.EndAt()).tell(func() string {
-		return fmt.Sprintf("%s connection %d was ended at an age of %s, %s after its last byte; the lifetime limit is %s (%s)",
-			clock(c.EndAt()), c.ID.Conn, span(age), span(silenceBefore(c)), span(limit.Value.Std()), limit.Source)
+		return fmt.Sprintf("%s #%d was ended at an age of %s, %s after its last byte; the lifetime limit is %s (%s)",
+			clock(c.EndAt()), c.Seq, span(age), span(silenceBefore(c)), span(limit.Value.Std()), limit.Source)
 	})
 	t.fix("No ping helps against it. Raise the lifetime at %s if it can be raised; let clients reconnect by themselves, and let the server close with 1001 or 1012 a little earlier, at different times for different clients.", limit.Source)
 }
@@ -134,7 +134,7 @@ func lingeringTCP(p *pass, c *monitor.Conn) {
 	}
 	p.about(targetGroup(c.Target())).conn(c, c.EndAt()).
 		tell(func() string {
-			return fmt.Sprintf("%s connection %d: both sides had sent their close frames, and TCP stayed open for %s", clock(c.EndAt()), c.ID.Conn, span(silenceBefore(c)))
+			return fmt.Sprintf("%s #%d: both sides had sent their close frames, and TCP stayed open for %s", clock(c.EndAt()), c.Seq, span(silenceBefore(c)))
 		}).
 		fix("Nothing is lost. The server should close TCP as soon as both close frames are through (RFC 6455 §7.1.1); until then each such connection holds two of nginx's worker_connections.")
 }

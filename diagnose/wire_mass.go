@@ -140,7 +140,7 @@ func (p *pass) sayMass(m *masses, k endClass, b burst) {
 	t.say("%s %d connections ended within %s%s", clock(b.from), b.n, span(b.to.Sub(b.from)), m.whose(b))
 	first := b.conns[0]
 	for _, e := range first.Verdict.Evidence[:min(4, len(first.Verdict.Evidence))] {
-		t.say("the first of them, connection %d: %s", first.ID.Conn, e)
+		t.say("the first of them, #%d: %s", first.Seq, e)
 	}
 	t.fix("%s", class.fix)
 }

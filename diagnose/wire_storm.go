@@ -149,11 +149,11 @@ func worstOf(opens []*attempt) *monitor.Conn {
 func hurtWords(c *monitor.Conn) string {
 	switch {
 	case c.IsUpgraded():
-		return fmt.Sprintf("connection %d waited %s for its 101", c.ID.Conn, span(c.Upgraded.Sub(c.Opened)))
+		return fmt.Sprintf("#%d waited %s for its 101", c.Seq, span(c.Upgraded.Sub(c.Opened)))
 	case c.Answer != nil:
-		return fmt.Sprintf("connection %d was answered %s", c.ID.Conn, answerText(c.Answer))
+		return fmt.Sprintf("#%d was answered %s", c.Seq, answerText(c.Answer))
 	}
-	return fmt.Sprintf("connection %d was not answered", c.ID.Conn)
+	return fmt.Sprintf("#%d was not answered", c.Seq)
 }
 
 func lastOpen(opens []*attempt) monitor.Time { return opens[len(opens)-1].at.Add(opensEach) }

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/wstap/wstap/diagnose"
 	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/ws"
@@ -60,7 +61,7 @@ func TestGolden(t *testing.T) {
 	for name, build := range worlds {
 		t.Run(name, func(t *testing.T) {
 			w := build(t)
-			o := Options{Source: name + ".mcap"}
+			o := Options{Source: name + ".mcap", Findings: diagnose.Run(w.s, diagnose.Options{})}
 			golden(t, name+".json", render(t, JSON, w.s, o))
 			golden(t, name+".txt", render(t, Text, w.s, o))
 			golden(t, name+"-summary.txt", render(t, Summary, w.s, o))
@@ -78,10 +79,13 @@ func TestNarrow(t *testing.T) {
 func TestSafe(t *testing.T) {
 	for name, build := range worlds {
 		w := build(t)
+		found := append(diagnose.Run(w.s, diagnose.Options{}), diagnose.Finding{
+			ID: "x", Severity: monitor.SeverityError, Title: hostile, Subject: hostile, Count: 1, Evidence: []string{hostile}, Fix: hostile + "\n" + hostile, Reference: hostile, File: hostile,
+		})
 		outputs := map[string][]byte{
-			"json":    render(t, JSON, w.s, Options{Source: hostile}),
-			"text":    render(t, Text, w.s, Options{Source: hostile, All: true}),
-			"summary": render(t, Summary, w.s, Options{Source: hostile}),
+			"json":    render(t, JSON, w.s, Options{Source: hostile, Findings: found}),
+			"text":    render(t, Text, w.s, Options{Source: hostile, Findings: found, All: true}),
+			"summary": render(t, Summary, w.s, Options{Source: hostile, Findings: found}),
 			"lines":   []byte(w.out.String()),
 		}
 		for kind, out := range outputs {

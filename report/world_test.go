@@ -104,7 +104,7 @@ func (c *conn) open(key, target string) *conn {
 	}
 	c.w.add(o, &monitor.Request{
 		Header: c.h, Began: start.Add(c.w.now), Nth: 1, Method: "GET", Target: target, Proto: "HTTP/1.1",
-		Host: "app.example", Key: key, Subprotocols: []string{"chat.v1"}, HeadText: "GET " + target + " HTTP/1.1\r\n\r\n",
+		Host: "app.example", Key: key, WSVersion: "13", Upgrade: []string{"websocket"}, Connection: []string{"Upgrade"}, Subprotocols: []string{"chat.v1"}, HeadText: "GET " + target + " HTTP/1.1\r\n\r\n",
 	})
 	c.bytes(ws.FromClient, 200)
 	return c

@@ -84,6 +84,7 @@ func (b *story) open(leg string, n uint64, target, key string) {
 	}
 	b.apply(&monitor.Request{
 		Header: b.head(leg, n), Began: b.now, Nth: 1, Method: "GET", Target: target, Proto: "HTTP/1.1", Host: "ws.example.com", Key: key,
+		WSVersion: "13", Upgrade: []string{"websocket"}, Connection: []string{connection},
 		HeadText: "GET " + target + " HTTP/1.1\r\nHost: ws.example.com\r\nUpgrade: websocket\r\nConnection: " + connection +
 			"\r\nSec-WebSocket-Key: " + key + "\r\nSec-WebSocket-Version: 13\r\nAuthorization: ‹redacted:1f2e›\r\n\r\n",
 	})

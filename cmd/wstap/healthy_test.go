@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -95,7 +96,7 @@ func deployServer(t *testing.T, deploy <-chan struct{}) string {
 		go func() {
 			select {
 			case <-deploy:
-				c.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(code, "deploy"))
+				c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, "deploy"), time.Now().Add(10*time.Second))
 			case <-done:
 			}
 		}()
