@@ -211,7 +211,7 @@ func (j *judge) caveats() {
 func (j *judge) contradiction() {
 	for _, r := range j.Conn.Logs {
 		e := &r.Entry
-		if (isTunnelTimeout(e) || isReset(e) || isClientTimeout(e)) && withEnd(r, j.Conn) && !j.quoted[r] {
+		if endsOneTunnel(e) && withEnd(r, j.Conn) && !j.quoted[r] {
 			j.say("a log line fits by time and request, but does not prove this end: %s", e.Raw)
 			return
 		}

@@ -68,6 +68,11 @@ func isKeepaliveExpiry(e *logparse.Entry) bool {
 	return e.Kind == kindRecv && e.Action == tunnelAction && e.Errno == 110
 }
 
+// endsOneTunnel says that an entry gives a reason of one tunnel's own for its end.
+func endsOneTunnel(e *logparse.Entry) bool {
+	return isTunnelTimeout(e) || isClientTimeout(e) || isReset(e) || isKeepaliveExpiry(e)
+}
+
 // isTLSFailure: a handshake of TLS that came to nothing, on either leg.
 func isTLSFailure(e *logparse.Entry) bool {
 	return e.Kind == kindSSLHandshake || e.Kind == kindSSLClosed || e.Kind == kindSSLVerify

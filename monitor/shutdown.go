@@ -8,7 +8,7 @@ package monitor
 // one leg a server that goes away looks the same, unless it says so, or a log
 // that holds notices has none of a worker.
 func (j *judge) proxyShutdown() bool {
-	if !j.origin.byNginx() || j.atIdleLimit(j.gap()) != nil || j.line(isTunnelTimeout) != nil || j.line(isClientTimeout) != nil || j.line(isReset) != nil {
+	if !j.origin.byNginx() || j.atIdleLimit(j.gap()) != nil || j.line(endsOneTunnel) != nil {
 		return false
 	}
 	many, both := j.many(), j.origin == byProxy

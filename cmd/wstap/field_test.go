@@ -12,9 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -375,98 +373,6 @@ func TestFieldLogLevelBlind(t *testing.T) {
 	}
 	found(t, d, "log-level-blind", "info;", "reload")
 	found(t, d, "idle-timeout", "/silent")
-}
-
-// correct is how nginx.org writes it, with the log at info.
-const correct = `map $http_upgrade $connection_upgrade { default upgrade; '' close; }
-server { listen ‹nginx›; location /ws/ { proxy_pass http://‹app›; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
-proxy_set_header Connection $connection_upgrade; proxy_set_header Host $host; proxy_read_timeout 1h; } }`
-
-// TestNothingIsWrong: a correct configuration, 200 connections that end as
-// they should, a deploy, and a reload that leaves tunnels alone: no false alarm.
-func TestNothingIsWrong(t *testing.T) {
-	t.Parallel()
-	deploy := make(chan struct{})
-	server := serve(t, func(c *websocket.Conn, path string) {
-		gone := make(chan struct{})
-		go func() {
-			defer close(gone)
-			for {
-				typ, p, err := c.ReadMessage()
-				if err != nil || c.WriteMessage(typ, p) != nil {
-					return
-				}
-			}
-		}()
-		select {
-		case <-gone:
-		case <-deploy:
-			c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, "deploy"), time.Now().Add(time.Second))
-			<-gone
-		}
-	})
-	s := newSite(t, siteOptions{servers: map[string]string{"app": server}, http: correct})
-	talk := func(c *websocket.Conn) {
-		t.Helper()
-		if err := c.WriteMessage(websocket.TextMessage, []byte("hello")); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := c.ReadMessage(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	goodbye := func(c *websocket.Conn) {
-		c.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""))
-		drain(c)
-		c.Close()
-	}
-	var stay []*websocket.Conn
-	for i := range 200 {
-		c := dial(t, s.front, fmt.Sprintf("/ws/room/%d", i), nil)
-		talk(c)
-		switch {
-		case i >= 160:
-			stay = append(stay, c)
-		case i%8 == 0:
-			c.Close() // a tab is closed without a word
-		default:
-			goodbye(c)
-		}
-	}
-	s.proc.Signal(syscall.SIGHUP) // without worker_shutdown_timeout
-	eventually(t, "the reload is in the log", s.reloaded)
-	for _, c := range stay {
-		talk(c)
-	}
-	for _, c := range stay[:10] {
-		goodbye(c)
-	}
-	close(deploy)
-	for _, c := range stay[10:] {
-		drain(c)
-		c.Close()
-	}
-	s.until(400, " closed ")
-	d := s.report()
-	if d.Totals.Upgraded != 400 || len(d.Conns) != 400 {
-		t.Errorf("%d conns, %d upgraded, want 400", len(d.Conns), d.Totals.Upgraded)
-	}
-	for _, f := range d.Findings {
-		if f.Severity != "info" {
-			t.Errorf("a false alarm: %s %s: %s\n%s", f.Severity, f.ID, f.Title, strings.Join(f.Evidence, "\n"))
-		}
-	}
-	for _, c := range d.Conns {
-		if c.Close == nil || (c.Close.Cause != "close_handshake" && c.Close.Cause != "client_fin") {
-			t.Errorf("%s %s: %+v", str(c.Leg), str(c.Target), c.Close)
-		}
-	}
-}
-
-// reloaded says that nginx has logged a reload.
-func (s *site) reloaded() bool {
-	b, err := os.ReadFile(filepath.Join(s.proc.Dir, "logs", "error.log"))
-	return err == nil && strings.Contains(string(b), "gracefully shutting down")
 }
 
 // TestCheckOfField: the same configurations, without a connection.
