@@ -37,18 +37,15 @@ func drain(r Relay) tea.Cmd {
 	}
 }
 
-// reload runs Options.Reload, which reads files. What comes of it is a health
-// on the status line.
-func (m *Model) reload() tea.Cmd {
+// reload asks for the nginx configuration to be read again. What comes of it is
+// a health on the status line.
+func (m *Model) reload() {
 	if m.o.Reload == nil {
 		m.say("no nginx configuration was given: start with --nginx-conf")
-		return nil
+		return
 	}
 	m.say("reading the nginx configuration again")
-	return func() tea.Msg {
-		m.o.Reload()
-		return nil
-	}
+	m.o.Reload()
 }
 
 // stop runs Relay.Stop and then quits.

@@ -34,7 +34,7 @@ type Options struct {
 	Replay    Player                 // nil live
 	Relay     Relay                  // nil where no traffic depends on this process
 	Recording func() string          // "rec 1.2 MB"; "" while nothing is recorded
-	Reload    func()                 // reads the nginx configuration again, in a goroutine; nil: there is none
+	Reload    func()                 // asks for the nginx configuration to be read again, and does not wait; nil: there is none
 	Watch     func(monitor.ID, bool) // asks for all frames of the conn on screen; nil: not possible
 
 	NoColor bool // attributes only; else NO_COLOR in the environment decides
@@ -226,7 +226,8 @@ func (m *Model) command(c command) tea.Cmd {
 	case cmdSuspend:
 		return tea.Suspend
 	case cmdReload:
-		return m.reload()
+		m.reload()
+		return nil
 	case cmdPause:
 		m.paused, m.pausedAt = !m.paused, m.status.events
 		return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -88,12 +89,14 @@ func openFile(name string) (io.ReadCloser, error) {
 // conf is the nginx configuration of a live session: it gives conns their
 // limits as their requests come, and is read again on demand.
 type conf struct {
-	file, version string
-	live          *live
+	file  string
+	live  *live
+	again chan struct{} // run is to read it again
 
-	mu   sync.Mutex // guards what follows: the feed's goroutine and the one that reloads
-	cfg  *nginxconf.Config
-	said []monitor.Limit // of taps, in force
+	mu      sync.Mutex // guards what follows: the feed's goroutine and run's
+	version string     // given, or as the log said; "" while unknown
+	cfg     *nginxconf.Config
+	said    []monitor.Limit // of taps, in force
 }
 
 // newConf reads the configuration for the first time: start-up fails if it
@@ -103,7 +106,7 @@ func newConf(file, version string) (*conf, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--nginx-conf: %w", err)
 	}
-	return &conf{file: file, version: version, cfg: cfg}, nil
+	return &conf{file: file, version: version, cfg: cfg, again: make(chan struct{}, 1)}, nil
 }
 
 // role is where the configuration places a tap, or "".
@@ -111,7 +114,7 @@ func (c *conf) role(listen, upstream tap.Addr) monitor.Role {
 	if c == nil {
 		return ""
 	}
-	return diagnose.RoleOf(c.cfg, listen.Text, upstream.Text)
+	return diagnose.RoleOf(c.config(), listen.Text, upstream.Text)
 }
 
 // notes are shown while they hold: what a front tap disturbs.
@@ -119,8 +122,9 @@ func (c *conf) notes(taps []monitor.TapInfo) (notes []string) {
 	if c == nil {
 		return nil
 	}
+	cfg := c.config()
 	for _, t := range taps {
-		notes = append(notes, diagnose.FrontTapDisturbs(c.cfg, t)...)
+		notes = append(notes, diagnose.FrontTapDisturbs(cfg, t)...)
 	}
 	return notes
 }
@@ -197,16 +201,18 @@ func (c *conf) limit(h monitor.Header, host, target string) {
 // learnVersion takes nginx's own word at its start ("nginx/1.29.7") where no
 // --nginx-version was given: it selects defaults.
 func (c *conf) learnVersion(ev *monitor.LogLine) {
-	if c.version != "" || !strings.HasPrefix(ev.Entry.Message, "nginx/") {
+	if !strings.HasPrefix(ev.Entry.Message, "nginx/") {
 		return
 	}
 	v, ok := nginxconf.ParseVersion(ev.Entry.Message)
-	if !ok {
-		return
+	c.mu.Lock()
+	news := ok && c.version == ""
+	if news {
+		c.version = v.String()
 	}
-	c.version = v.String()
-	if cfg, err := readConf(c.file, c.version); err == nil {
-		c.set(cfg)
+	c.mu.Unlock()
+	if news {
+		c.readAgain()
 	}
 }
 
@@ -215,13 +221,37 @@ func (c *conf) reloader() func() {
 	if c == nil {
 		return nil
 	}
-	return c.reload
+	return c.readAgain
+}
+
+// readAgain asks run to read the configuration again; asking twice before it
+// does is asking once.
+func (c *conf) readAgain() {
+	select {
+	case c.again <- struct{}{}:
+	default:
+	}
+}
+
+// run reads the configuration when it is asked to, until ctx is done.
+func (c *conf) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.again:
+			c.reload()
+		}
+	}
 }
 
 // reload reads the configuration again; what cannot be read leaves the one
 // before in force, and the screen says so.
 func (c *conf) reload() {
-	cfg, err := readConf(c.file, c.version)
+	c.mu.Lock()
+	version := c.version
+	c.mu.Unlock()
+	cfg, err := readConf(c.file, version)
 	h := &monitor.Health{Header: c.live.head(), Name: "nginx configuration", Status: monitor.HealthOK, Text: c.file}
 	if err != nil {
 		h.Status, h.Text = monitor.HealthWarning, err.Error()+": the one read before is in force"

@@ -65,13 +65,13 @@ func TestReload(t *testing.T) {
 	eventually(t, "the limit of the location", is("20s "+file+":3"))
 
 	write(t, file, "# a line more\n"+confFor(server, "40s"))
-	c.reload()
+	c.readAgain()
 	eventually(t, "the new limit alone", is("40s "+file+":4"))
 
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	c.reload()
+	c.readAgain()
 	eventually(t, "the trouble is shown", func() (shown bool) {
 		l.feed.Read(func(s *monitor.State) {
 			shown = slices.ContainsFunc(s.Healths, func(h *monitor.Health) bool {

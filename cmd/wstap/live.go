@@ -39,7 +39,7 @@ type live struct {
 	redac *redact.Redactor
 	out   *lineWriter // standard output; its reader may have stopped reading
 
-	sources  sync.WaitGroup // log sources
+	sources  sync.WaitGroup // log sources, and who reads the configuration again
 	stopLogs context.CancelFunc
 	feeding  sync.WaitGroup
 	stopFeed context.CancelFunc
@@ -162,6 +162,9 @@ func (l *live) start() error {
 	l.stopLogs = stopLogs
 	for _, s := range l.logs {
 		l.sources.Go(func() { s.run(logCtx) })
+	}
+	if c := l.opts.conf; c != nil {
+		l.sources.Go(func() { c.run(logCtx) })
 	}
 	for _, s := range l.tap {
 		s.Serve()
