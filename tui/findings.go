@@ -222,9 +222,9 @@ func (l *findingList) grave() (text string, st style) {
 	}
 	switch {
 	case n[monitor.SeverityError] > 0:
-		return "✗ " + plural(uint64(n[monitor.SeverityError]), "error found (3)", "errors found (3)"), stFail
+		return "✗ " + plural(uint64(n[monitor.SeverityError]), "error found, see 3", "errors found, see 3"), stFail
 	case n[monitor.SeverityWarning] > 0:
-		return "! " + plural(uint64(n[monitor.SeverityWarning]), "warning (3)", "warnings (3)"), stWarn
+		return "! " + plural(uint64(n[monitor.SeverityWarning]), "warning, see 3", "warnings, see 3"), stWarn
 	}
 	return "", stPlain
 }
