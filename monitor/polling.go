@@ -25,7 +25,7 @@ type PollSeen struct {
 }
 
 const (
-	pollsMost    = 4096 // sessions kept, the oldest goes first
+	pollsMost    = 4096 // sessions kept, see forgetPolls
 	pollSeenMost = 32   // taps and statuses of one session
 )
 
@@ -38,6 +38,28 @@ func (s *State) Polls(yield func(*PollSession) bool) {
 	}
 }
 
+// forgetPolls makes room for a quarter of the sessions at once: first those that
+// no server knew, for anybody can make up ids, then the oldest.
+func (s *State) forgetPolls() {
+	drop := len(s.polled) - 3*pollsMost/4
+	for _, evict := range []func(*PollSession) bool{(*PollSession).unknown, func(*PollSession) bool { return true }} {
+		s.polled = slices.DeleteFunc(s.polled, func(p *PollSession) bool {
+			if drop == 0 || !evict(p) {
+				return false
+			}
+			drop--
+			delete(s.polls, p.Session)
+			s.Totals.Dropped["polling sessions"]++
+			return true
+		})
+	}
+}
+
+// unknown says that no server has answered the session as one it knows.
+func (p *PollSession) unknown() bool {
+	return !slices.ContainsFunc(p.Seen, func(o PollSeen) bool { return o.Status < 300 })
+}
+
 func (s *State) applyPolling(ev *Polling) {
 	p := s.polls[ev.Session]
 	if p == nil {
@@ -45,8 +67,7 @@ func (s *State) applyPolling(ev *Polling) {
 			s.polls = map[string]*PollSession{}
 		}
 		if len(s.polled) >= pollsMost {
-			delete(s.polls, s.polled[0].Session)
-			s.polled = append(s.polled[:0], s.polled[1:]...)
+			s.forgetPolls()
 		}
 		path, _ := kept(ev.Path, false)
 		p = &PollSession{Session: ev.Session, Transport: ev.Transport, Path: path, First: ev.At}

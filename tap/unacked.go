@@ -53,29 +53,42 @@ func (a *acked) next(p ackProgress, now monitor.Time) time.Duration {
 func (s *Server) watchAcks() {
 	tick := time.NewTicker(ackEvery)
 	defer tick.Stop()
-	var turn []*tunnel
+	var r ackRound
 	for {
 		select {
 		case <-s.ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if len(turn) == 0 {
-			turn = s.connectedTunnels(turn)
-		}
-		n := min(len(turn), acksAtOnce, len(turn)/int(ackCycle/ackEvery)+1)
-		for _, t := range turn[:n] {
+		for _, t := range r.next(s.connectedTunnels) {
 			t.askAcks(s.now())
 		}
-		clear(turn[:n]) // they may end meanwhile
-		turn = turn[n:]
 	}
+}
+
+// ackRound shares the connections out over the ticks of a cycle.
+type ackRound struct {
+	list  []*tunnel // of this cycle
+	at    int       // the next one
+	share int       // a tick's
+}
+
+// next is the share of a tick. It is valid until the next call.
+func (r *ackRound) next(all func([]*tunnel) []*tunnel) []*tunnel {
+	if r.at == len(r.list) {
+		clear(r.list) // they have ended, or are in the new list
+		r.list, r.at = all(r.list[:0]), 0
+		const ticks = int(ackCycle / ackEvery)
+		r.share = min((len(r.list)+ticks-1)/ticks, acksAtOnce)
+	}
+	from := r.at
+	r.at = min(from+r.share, len(r.list))
+	return r.list[from:r.at]
 }
 
 func (s *Server) connectedTunnels(list []*tunnel) []*tunnel {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list = list[:0]
 	for t := range s.live {
 		if t.connected {
 			list = append(list, t)

@@ -7,6 +7,43 @@ import (
 	"github.com/wstap/wstap/monitor"
 )
 
+// TestAckRound: however many there are, each is asked once a cycle, or as often
+// as acksAtOnce allows.
+func TestAckRound(t *testing.T) {
+	const ticks = int(ackCycle / ackEvery)
+	for _, n := range []int{0, 1, 5, ticks, ticks + 1, 100, 1000, ticks * acksAtOnce, 50_000} {
+		var r ackRound
+		tunnels := make([]tunnel, n)
+		fills := 0
+		all := func(list []*tunnel) []*tunnel {
+			fills++
+			for i := range tunnels {
+				list = append(list, &tunnels[i])
+			}
+			return list
+		}
+		asked := map[*tunnel]int{}
+		took := 0
+		for ; fills < 2; took++ {
+			share := r.next(all)
+			if len(share) > acksAtOnce {
+				t.Fatalf("%d connections: %d at once", n, len(share))
+			}
+			if fills < 2 {
+				for _, tun := range share {
+					asked[tun]++
+				}
+			}
+		}
+		if len(asked) != n {
+			t.Errorf("%d connections, %d were asked", n, len(asked))
+		}
+		if most := max(ticks, n/acksAtOnce) + 1; took > most {
+			t.Errorf("%d connections: a cycle of %d ticks, at most %d are promised", n, took, most)
+		}
+	}
+}
+
 func TestAckedNext(t *testing.T) {
 	at := func(s float64) monitor.Time { return monitor.TimeOf(time.Unix(1000, 0)).Add(time.Duration(s * 1e9)) }
 	type look struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wstap/wstap/diagnose"
 	"github.com/wstap/wstap/feed"
+	"github.com/wstap/wstap/logparse"
 	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/nginxconf"
 	"github.com/wstap/wstap/tap"
@@ -94,7 +95,8 @@ type conf struct {
 	again chan struct{} // run is to read it again
 
 	mu      sync.Mutex // guards what follows: the feed's goroutine and run's
-	version string     // given, or as the log said; "" while unknown
+	version string     // given, or as the log said last; "" while unknown
+	given   bool       // by a flag: the log does not change it
 	cfg     *nginxconf.Config
 	said    []monitor.Limit // of taps, in force
 }
@@ -106,7 +108,7 @@ func newConf(file, version string) (*conf, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--nginx-conf: %w", err)
 	}
-	return &conf{file: file, version: version, cfg: cfg, again: make(chan struct{}, 1)}, nil
+	return &conf{file: file, version: version, given: version != "", cfg: cfg, again: make(chan struct{}, 1)}, nil
 }
 
 // role is where the configuration places a tap, or "".
@@ -198,15 +200,16 @@ func (c *conf) limit(h monitor.Header, host, target string) {
 	}
 }
 
-// learnVersion takes nginx's own word at its start ("nginx/1.29.7") where no
-// --nginx-version was given: it selects defaults.
+// learnVersion takes nginx's own word at each start ("nginx/1.29.7", a line of the
+// process at level notice) where no --nginx-version was given: it selects defaults.
 func (c *conf) learnVersion(ev *monitor.LogLine) {
-	if !strings.HasPrefix(ev.Entry.Message, "nginx/") {
+	e := &ev.Entry
+	if e.Level != logparse.LevelNotice || e.Flags.Has(logparse.FlagForged) || e.Has(logparse.HasConnection) || !strings.HasPrefix(e.Message, "nginx/") {
 		return
 	}
-	v, ok := nginxconf.ParseVersion(ev.Entry.Message)
+	v, ok := nginxconf.ParseVersion(e.Message)
 	c.mu.Lock()
-	news := ok && c.version == ""
+	news := ok && !c.given && c.version != v.String()
 	if news {
 		c.version = v.String()
 	}

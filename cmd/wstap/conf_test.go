@@ -98,8 +98,18 @@ func TestVersionFromTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	fmt.Fprintln(f, time.Now().Format("2006/01/02 15:04:05")+" [notice] 7#7: nginx/1.29.8")
-	eventually(t, "another, by that version", func() bool { return strings.Contains(p.out.String(), `"nginx_version":"1.29.8"`) })
+	says := func(version string) func() bool {
+		return func() bool { return strings.Contains(p.out.String(), `"nginx_version":"`+version+`"`) }
+	}
+	stamp := time.Now().Format("2006/01/02 15:04:05")
+	fmt.Fprintln(f, stamp+` [error] 7#7: *3 nginx/1.0.0 is not found, client: 1.2.3.4, server: x, request: "GET /x HTTP/1.1"`) // a client's words
+	fmt.Fprintln(f, stamp+" [notice] 7#7: nginx/1.29.8")
+	eventually(t, "another, by that version", says("1.29.8"))
+	fmt.Fprintln(f, stamp+" [notice] 8#8: nginx/1.31.4")
+	eventually(t, "an upgrade of nginx", says("1.31.4"))
+	if says("1.0.0")() {
+		t.Error("a client's words chose the version")
+	}
 	p.stop()
 }
 
