@@ -64,6 +64,11 @@ func (o *observed) blocked(dir ws.Direction, at monitor.Time, now bool) {
 	o.stream.Blocked(dir, at, now)
 }
 
+func (o *observed) lastByte(dir ws.Direction) monitor.Time {
+	defer o.rescue()
+	return o.stream.LastByte(dir)
+}
+
 func (o *observed) unacked(dir ws.Direction, since time.Duration) {
 	defer o.rescue()
 	o.stream.Unacked(dir, since)

@@ -24,6 +24,15 @@ const (
 type acked struct {
 	bytes uint64
 	since monitor.Time // of the first look at which bytes waited and this was acknowledged; 0: none wait
+	clear monitor.Time // of the last look at which none waited
+}
+
+// idle says that nothing can wait: all was acknowledged, and nothing has been
+// sent since. Most connections are so at most times, and asking the kernel costs
+// more than all else here. A byte's time is that of its reading: one read before
+// a look may have been written after it.
+func (a *acked) idle(lastByte monitor.Time) bool {
+	return a.since == 0 && lastByte != 0 && lastByte < a.clear.Add(-time.Second)
 }
 
 // ackProgress is what the kernel says of a socket now.
@@ -39,9 +48,9 @@ type ackProgress struct {
 func (a *acked) next(p ackProgress, now monitor.Time) time.Duration {
 	switch {
 	case !p.waiting:
-		*a = acked{}
+		*a = acked{clear: now}
 	case a.since == 0 || a.bytes != p.acked:
-		*a = acked{p.acked, now}
+		*a = acked{bytes: p.acked, since: now}
 	}
 	if a.since == 0 {
 		return 0
@@ -101,6 +110,9 @@ func (s *Server) connectedTunnels(list []*tunnel) []*tunnel {
 func (t *tunnel) askAcks(now monitor.Time) {
 	for d := range t.conns {
 		from := ws.Direction(d)
+		if t.acked[d].idle(t.seen.lastByte(from)) {
+			continue
+		}
 		if p, ok := progressOf(t.conns[from.Other()]); ok {
 			t.seen.unacked(from, t.acked[d].next(p, now))
 		}

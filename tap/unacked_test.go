@@ -7,6 +7,27 @@ import (
 	"github.com/wstap/wstap/monitor"
 )
 
+func TestAckedIdle(t *testing.T) {
+	at := monitor.TimeOf(time.Unix(1000, 0))
+	var a acked
+	if a.idle(at) {
+		t.Error("it was never looked at")
+	}
+	a.next(ackProgress{}, at)
+	for _, tt := range []struct {
+		last monitor.Time
+		want bool
+	}{{0, false}, {at.Add(-time.Minute), true}, {at.Add(-time.Second), false}, {at, false}, {at + 1, false}} {
+		if got := a.idle(tt.last); got != tt.want {
+			t.Errorf("last byte %v: idle %v", tt.last-at, got)
+		}
+	}
+	a.next(ackProgress{waiting: true, acked: 5, heard: time.Hour}, at+2)
+	if a.idle(at - 1) {
+		t.Error("bytes wait, and it is said to be idle")
+	}
+}
+
 // TestAckRound: however many there are, each is asked once a cycle, or as often
 // as acksAtOnce allows.
 func TestAckRound(t *testing.T) {
