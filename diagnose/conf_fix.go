@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -10,7 +9,8 @@ import (
 
 // paste is configuration in the making: sections, each under a comment that
 // names the block it belongs to. A directive replaces the block's own of the
-// same name; proxy_set_header and map only that of the same header or variable.
+// same name; proxy_set_header and map only that of the same header or variable. Text of a client
+// stays in its line (see filled).
 type paste struct{ lines []string }
 
 // in begins the section of a block: "location /ws/", "http".
@@ -23,7 +23,7 @@ func (f *paste) within(block string) *paste { return f.add("# in %s:", block) }
 func (f *paste) atTop() *paste { return f.add("# at the top level:") }
 
 func (f *paste) add(format string, args ...any) *paste {
-	f.lines = append(f.lines, fmt.Sprintf(format, args...))
+	f.lines = append(f.lines, filled(format, args))
 	return f
 }
 

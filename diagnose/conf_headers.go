@@ -128,7 +128,7 @@ func lost(l *nginxconf.Location, name string) bool {
 // A location that has Upgrade alone was meant to work, whatever its name.
 func upgradeMissing(p *pass, l *nginxconf.Location) {
 	c := p.opts.Conf
-	what, why := purposeOf(c, l)
+	what, why := p.conf.purposeOf(l)
 	upgrade, hasUpgrade := written(l, "Upgrade")
 	_, anyUpgrade := headerOf(l.SetHeaders, "Upgrade")
 	_, anyConnection := headerOf(l.SetHeaders, "Connection")
@@ -163,7 +163,7 @@ func defaultConnection(c *nginxconf.Config) string {
 func upgradeWrong(p *pass, l *nginxconf.Location) {
 	c := p.opts.Conf
 	h, ok := written(l, "Upgrade")
-	if what, _ := purposeOf(c, l); !ok || what == forOther {
+	if what, _ := p.conf.purposeOf(l); !ok || what == forOther {
 		return
 	}
 	values, known, _ := l.Sent("Upgrade", webSocketRequest(l))
@@ -180,7 +180,7 @@ func upgradeWrong(p *pass, l *nginxconf.Location) {
 func connectionWrong(p *pass, l *nginxconf.Location) {
 	c := p.opts.Conf
 	h, ok := headerOf(l.SetHeaders, "Connection")
-	if what, _ := purposeOf(c, l); !ok || what == forOther || !passesUpgrade(l) || brokenMap(c, h.Value) {
+	if what, _ := p.conf.purposeOf(l); !ok || what == forOther || !passesUpgrade(l) || brokenMap(c, h.Value) {
 		return
 	}
 	values, known, _ := l.Sent("Connection", webSocketRequest(l))
@@ -212,7 +212,7 @@ func connectionTwice(p *pass, l *nginxconf.Location) {
 			set = append(set, h)
 		}
 	}
-	if what, _ := purposeOf(c, l); len(set) < 2 || what == forOther {
+	if what, _ := p.conf.purposeOf(l); len(set) < 2 || what == forOther {
 		return
 	}
 	t := p.aboutLocation(l)
@@ -230,7 +230,7 @@ func upgradeLiteral(p *pass, l *nginxconf.Location) {
 	upgrade, ok := written(l, "Upgrade")
 	connection, _ := written(l, "Connection")
 	fixedUpgrade, fixedConnection := strings.EqualFold(upgrade.Value, "websocket"), strings.EqualFold(connection.Value, "upgrade")
-	if what, _ := purposeOf(c, l); !ok || what == forOther || !fixedUpgrade && !fixedConnection {
+	if what, _ := p.conf.purposeOf(l); !ok || what == forOther || !fixedUpgrade && !fixedConnection {
 		return
 	}
 	t := p.aboutLocation(l)
@@ -252,7 +252,7 @@ func upgradeLiteral(p *pass, l *nginxconf.Location) {
 // (px:merge_loc_conf).
 func headersLost(p *pass, l *nginxconf.Location) {
 	c := p.opts.Conf
-	what, _ := purposeOf(c, l)
+	what, _ := p.conf.purposeOf(l)
 	var gone []nginxconf.Header
 	for _, name := range []string{"Upgrade", "Connection", "Host"} {
 		if h, ok := headerOf(l.LostHeaders, name); ok && h.Value != "" {
@@ -292,14 +292,18 @@ func lostFix(c *nginxconf.Config, l *nginxconf.Location) string {
 func hostNotPassed(p *pass, l *nginxconf.Location) {
 	c := p.opts.Conf
 	host, ok := written(l, "Host")
-	if !tunnels(c, l) || lost(l, "Host") || ok && host.Value != "$proxy_host" {
+	if !p.conf.tunnels(l) || lost(l, "Host") || ok && host.Value != "$proxy_host" {
 		return
 	}
 	t := p.aboutLocation(l)
 	if ok {
 		t.quoteHeader(host)
 	}
-	t.say("the server gets Host: %s; one that compares Origin with Host refuses browsers with 403", l.Pass.Host)
+	got := "another Host than the client sent"
+	if values, known, _ := l.Sent("Host", webSocketRequest(l)); known && len(values) > 0 {
+		got = "Host: " + strings.Join(values, ", ")
+	}
+	t.say("the server gets %s; one that compares Origin with Host refuses browsers with 403", got)
 	if c.IngressNGINX {
 		t.fix("%s", ingressAnnotation(`upstream-vhost: "$http_host"`))
 		return
@@ -315,7 +319,7 @@ func forwardedProtoMissing(p *pass, l *nginxconf.Location) {
 	standard := slices.ContainsFunc(l.SetHeaders, func(h nginxconf.Header) bool {
 		return strings.EqualFold(h.Name, "X-Forwarded-Proto") || strings.EqualFold(h.Name, "Forwarded") || strings.EqualFold(h.Name, "X-Forwarded-Scheme")
 	})
-	if !tls || standard || !tunnels(c, l) || l.Pass.Scheme == "https" {
+	if !tls || standard || !p.conf.tunnels(l) || l.Pass.Scheme == "https" {
 		return
 	}
 	t := p.aboutLocation(l).quote(listen.Place, fmt.Sprintf("listen %s ssl;", listen.Address)).
@@ -330,7 +334,7 @@ func forwardedProtoMissing(p *pass, l *nginxconf.Location) {
 // keyDropped: the client's headers pass unless somebody turned that off.
 func keyDropped(p *pass, l *nginxconf.Location) {
 	c := p.opts.Conf
-	if !tunnels(c, l) {
+	if !p.conf.tunnels(l) {
 		return
 	}
 	const key = "Sec-WebSocket-Key"
@@ -352,7 +356,7 @@ func keyDropped(p *pass, l *nginxconf.Location) {
 func originChanged(p *pass, l *nginxconf.Location) {
 	c := p.opts.Conf
 	h, ok := headerOf(l.SetHeaders, "Origin")
-	if !ok || h.Value == "$http_origin" || !tunnels(c, l) {
+	if !ok || h.Value == "$http_origin" || !p.conf.tunnels(l) {
 		return
 	}
 	t := p.aboutLocation(l).quoteHeader(h).

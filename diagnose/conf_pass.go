@@ -44,7 +44,7 @@ func resolverMissing(p *pass, l *nginxconf.Location) {
 	if l.Pass == nil || !l.Pass.Variables || !l.Pass.Resolver.IsZero() || isAddress(l.Pass) {
 		return
 	}
-	what, _ := purposeOf(p.opts.Conf, l)
+	what, _ := p.conf.purposeOf(l)
 	if what == forOther {
 		return
 	}
@@ -74,7 +74,7 @@ func isAddress(p *nginxconf.Pass) bool {
 // passURILost: with variables a URI is passed as it is written: the request's
 // path and query come only with $request_uri, or $uri and $is_args$args.
 func passURILost(p *pass, l *nginxconf.Location) {
-	if l.Pass == nil || !l.Pass.Variables || l.Pass.URI == "" || !tunnels(p.opts.Conf, l) {
+	if l.Pass == nil || !l.Pass.Variables || l.Pass.URI == "" || !p.conf.tunnels(l) {
 		return
 	}
 	uri := l.Pass.URI
@@ -148,7 +148,7 @@ func redirectToTLS(p *pass, l *nginxconf.Location) {
 	if r == nil || r.Status < 301 || r.Status > 308 || !strings.HasPrefix(r.Text, "https:") || !atServer && (!catchesAll(l) || l.Server.Root.Return != nil) {
 		return
 	}
-	if _, tls := tlsListen(l.Server); tls || !tlsTwin(p.opts.Conf, l.Server) {
+	if _, tls := tlsListen(l.Server); tls || !p.conf.tlsTwin(l.Server) {
 		return
 	}
 	p.about("server "+serverName(l.Server)).place(r.Place, "return "+quotedReturn(r)).
@@ -158,13 +158,4 @@ func redirectToTLS(p *pass, l *nginxconf.Location) {
 
 func quotedReturn(r *nginxconf.Return) string {
 	return strings.TrimSpace(strings.Join([]string{strconv.Itoa(r.Status), r.Text}, " ")) + ";"
-}
-
-// tlsTwin says that a server with TLS shares a name with s and has WebSockets.
-func tlsTwin(c *nginxconf.Config, s *nginxconf.Server) bool {
-	return slices.ContainsFunc(c.Servers, func(o *nginxconf.Server) bool {
-		_, tls := tlsListen(o)
-		return tls && slices.ContainsFunc(o.Names, func(n string) bool { return slices.Contains(s.Names, n) }) &&
-			slices.ContainsFunc(locationsWithin(o.Locations), func(l *nginxconf.Location) bool { return tunnels(c, l) })
-	})
 }

@@ -46,7 +46,7 @@ func isPrefix(l *nginxconf.Location) bool {
 // unless another location takes that path.
 func slashRedirect(p *pass, l *nginxconf.Location) {
 	bare := strings.TrimSuffix(l.Pattern, "/")
-	if l.Pass == nil || bare == "" || !l.SlashRedirect(bare) || !tunnels(p.opts.Conf, l) {
+	if l.Pass == nil || bare == "" || !l.SlashRedirect(bare) || !p.conf.tunnels(l) {
 		return
 	}
 	if slices.ContainsFunc(l.Server.Locations, func(o *nginxconf.Location) bool {
@@ -78,7 +78,7 @@ func rewritten(l *nginxconf.Location) (from, to string, ok bool) {
 
 func slashDoubled(p *pass, l *nginxconf.Location) {
 	from, to, ok := rewritten(l)
-	if !ok || !strings.Contains(to, "//") || !tunnels(p.opts.Conf, l) {
+	if !ok || !strings.Contains(to, "//") || !p.conf.tunnels(l) {
 		return
 	}
 	p.aboutLocation(l).
@@ -99,7 +99,7 @@ func withoutURI(p *nginxconf.Pass) string {
 
 func slashMissing(p *pass, l *nginxconf.Location) {
 	from, to, ok := rewritten(l)
-	if !ok || !strings.HasSuffix(l.Pattern, "/") || strings.HasSuffix(l.Pass.URI, "/") || !tunnels(p.opts.Conf, l) {
+	if !ok || !strings.HasSuffix(l.Pattern, "/") || strings.HasSuffix(l.Pass.URI, "/") || !p.conf.tunnels(l) {
 		return
 	}
 	p.aboutLocation(l).
@@ -110,7 +110,7 @@ func slashMissing(p *pass, l *nginxconf.Location) {
 // prefixStripped is a remark: many want it so.
 func prefixStripped(p *pass, l *nginxconf.Location) {
 	from, to, ok := rewritten(l)
-	if !ok || l.Pattern == "/" || l.Pass.URI != "/" || strings.Contains(to, "//") || !tunnels(p.opts.Conf, l) {
+	if !ok || l.Pattern == "/" || l.Pass.URI != "/" || strings.Contains(to, "//") || !p.conf.tunnels(l) {
 		return
 	}
 	p.aboutLocation(l).

@@ -36,14 +36,14 @@ type sign struct {
 	why    string
 }
 
-// purposeOf judges what a location is for, and says why.
-func purposeOf(c *nginxconf.Config, l *nginxconf.Location) (purpose, string) {
+// judge says what a location is for, and why.
+func (m *confMemory) judge(l *nginxconf.Location) judgement {
 	if l.Pass == nil {
-		return forOther, ""
+		return judgement{}
 	}
 	weight, whys := 0, []string(nil)
 	named := nameSign(l)
-	for _, s := range []sign{named, otherSign(l, named), headerSign(l), timeoutSign(l), catchAllSign(c, l)} {
+	for _, s := range []sign{named, otherSign(l, named), headerSign(l), timeoutSign(l), m.catchAllSign(l)} {
 		weight += s.weight
 		if s.weight > 0 {
 			whys = append(whys, s.why)
@@ -52,28 +52,11 @@ func purposeOf(c *nginxconf.Config, l *nginxconf.Location) (purpose, string) {
 	why := strings.Join(whys, ", ")
 	switch {
 	case weight >= meantWeight:
-		return forWebSockets, why
+		return judgement{forWebSockets, why}
 	case weight >= maybeWeight:
-		return forMaybe, why
+		return judgement{forMaybe, why}
 	}
-	return forOther, ""
-}
-
-// tunnels says that WebSockets are expected to get through here: the location
-// is meant for them, or it may be and passes their headers.
-func tunnels(c *nginxconf.Config, l *nginxconf.Location) bool {
-	what, _ := purposeOf(c, l)
-	return what == forWebSockets || what == forMaybe && passesUpgrade(l)
-}
-
-// anyTunnel says that some location is expected to have WebSockets.
-func anyTunnel(c *nginxconf.Config) bool {
-	for l := range c.EachLocation {
-		if tunnels(c, l) {
-			return true
-		}
-	}
-	return false
+	return judgement{}
 }
 
 // passesUpgrade says that some Upgrade header is set here.
@@ -218,14 +201,14 @@ func catchesAll(l *nginxconf.Location) bool {
 // catchAllSign: where no other location of a server passes Upgrade, or is named
 // for WebSockets, they can only come to its catch-all. A map for Connection that nobody uses says that
 // they were to.
-func catchAllSign(c *nginxconf.Config, l *nginxconf.Location) sign {
+func (m *confMemory) catchAllSign(l *nginxconf.Location) sign {
 	if !catchesAll(l) || slices.ContainsFunc(locationsWithin(l.Server.Locations), func(o *nginxconf.Location) bool {
 		return passesUpgrade(o) || o != l && o.Pass != nil && nameSign(o).weight >= meantWeight
 	}) {
 		return sign{}
 	}
-	if m := unusedMap(c); m != nil {
-		return sign{3, "the map for " + m.Variable + ", which nothing uses"}
+	if unused := m.unusedMap(); unused != nil {
+		return sign{3, "the map for " + unused.Variable + ", which nothing uses"}
 	}
 	if l.Match == nginxconf.MatchNamed {
 		return sign{}
@@ -239,18 +222,4 @@ func locationsWithin(ls []*nginxconf.Location) (all []*nginxconf.Location) {
 		all = append(append(all, l), locationsWithin(l.Locations)...)
 	}
 	return all
-}
-
-// unusedMap is a map of $http_upgrade if no header has any such map's variable.
-func unusedMap(c *nginxconf.Config) *nginxconf.Map {
-	i := slices.IndexFunc(c.Maps, func(m *nginxconf.Map) bool { return m.Source == "$http_upgrade" })
-	if i < 0 {
-		return nil
-	}
-	for l := range c.EachLocation {
-		if h, ok := headerOf(l.SetHeaders, "Connection"); ok && mapOf(c, h.Value) != nil {
-			return nil
-		}
-	}
-	return c.Maps[i]
 }

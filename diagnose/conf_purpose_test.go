@@ -71,7 +71,7 @@ func TestPurpose(t *testing.T) {
 	} {
 		text := "http { " + row.http + " server { " + row.server + " location " + row.pattern + " { " + row.body + " } } }"
 		c := parseConf(t, text, "")
-		got, why := purposeOf(c, findLocation(t, c, row.pattern))
+		got, why := (&confMemory{c: c}).purposeOf(findLocation(t, c, row.pattern))
 		if got != row.want {
 			t.Errorf("%s\n: got %d (%s), want %d", text, got, why, row.want)
 		}

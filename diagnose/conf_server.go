@@ -73,7 +73,7 @@ const fewConnections, veryFewConnections = 1024, 128
 // tunnelCapacity: a tunnel takes two connections of its worker.
 func tunnelCapacity(p *pass, c *nginxconf.Config) {
 	v := c.WorkerConnections
-	if !v.Known() || v.V >= fewConnections || v.V <= 0 || !anyTunnel(c) {
+	if !v.Known() || v.V >= fewConnections || v.V <= 0 || !p.conf.anyTunnel() {
 		return
 	}
 	t := p.about("")
@@ -110,7 +110,7 @@ func capacity(c *nginxconf.Config) string {
 func errorLogLevel(p *pass, l *nginxconf.Location) {
 	c := p.opts.Conf
 	logs := l.ErrorLogs
-	if len(logs) == 0 || !tunnels(c, l) || slices.ContainsFunc(logs, showsInfo) {
+	if len(logs) == 0 || !p.conf.tunnels(l) || slices.ContainsFunc(logs, showsInfo) {
 		return
 	}
 	e := logs[0]
@@ -138,7 +138,7 @@ func showsInfo(e nginxconf.ErrorLog) bool { return e.Level == "info" || e.Level 
 
 // limitConnHeld: a limit that was meant for requests is one of open tunnels.
 func limitConnHeld(p *pass, l *nginxconf.Location) {
-	if len(l.LimitConn) == 0 || !tunnels(p.opts.Conf, l) {
+	if len(l.LimitConn) == 0 || !p.conf.tunnels(l) {
 		return
 	}
 	p.aboutLocation(l).quote(l.LimitConn[0], "limit_conn").

@@ -63,7 +63,7 @@ func TestLabConfigurations(t *testing.T) {
 			"upgrade-header-missing info location / of plain.example.test",
 			"connection-header-twice warning location /conn2/ of ws.example.test",
 			"proxy-http10 warning location / of http10.example.test",
-			"slash-redirect info location /socket/ of ws.example.test",
+			"slash-redirect info location /rt3/ of ws.example.test",
 			"pass-uri-lost warning location /rewrite/ of ws.example.test",
 			"resolver-missing warning location /noresolver/ of ws.example.test",
 			"read-timeout-short warning location /rt3/ of ws.example.test",

@@ -60,7 +60,7 @@ const (
 const longTimeout = "3600s"
 
 func readTimeoutDefault(p *pass, l *nginxconf.Location) {
-	if v := l.ProxyReadTimeout; !v.Known() || v.V != readDefault || !tunnels(p.opts.Conf, l) {
+	if v := l.ProxyReadTimeout; !v.Known() || v.V != readDefault || !p.conf.tunnels(l) {
 		return
 	}
 	t := p.readTimeout(l)
@@ -74,7 +74,7 @@ func readTimeoutDefault(p *pass, l *nginxconf.Location) {
 // with (20 to 30 s) are too slow.
 func readTimeoutShort(p *pass, l *nginxconf.Location) {
 	v := l.ProxyReadTimeout
-	if !v.Known() || v.V >= readDefault || v.V <= 0 || !tunnels(p.opts.Conf, l) {
+	if !v.Known() || v.V >= readDefault || v.V <= 0 || !p.conf.tunnels(l) {
 		return
 	}
 	t := p.readTimeout(l)
@@ -103,7 +103,7 @@ func setting(name string, d time.Duration) string {
 
 func writeTimeoutShort(p *pass, l *nginxconf.Location) {
 	c := p.opts.Conf
-	if !tunnels(c, l) {
+	if !p.conf.tunnels(l) {
 		return
 	}
 	short := func(v nginxconf.Value[time.Duration]) bool { return v.Known() && v.V > 0 && v.V < shortWrite }
@@ -130,7 +130,7 @@ func writeTimeoutShort(p *pass, l *nginxconf.Location) {
 
 func shutdownTimeoutMissing(p *pass, c *nginxconf.Config) {
 	v := c.WorkerShutdownTimeout
-	if !v.Known() || !v.Place.IsZero() || !anyTunnel(c) {
+	if !v.Known() || !v.Place.IsZero() || !p.conf.anyTunnel() {
 		return
 	}
 	t := p.about("")
@@ -155,7 +155,7 @@ func mainPlace(c *nginxconf.Config) nginxconf.Place {
 
 func shutdownTimeoutCuts(p *pass, c *nginxconf.Config) {
 	v := c.WorkerShutdownTimeout
-	if !v.Known() || v.Place.IsZero() || v.V >= shortShutdown || !anyTunnel(c) {
+	if !v.Known() || v.Place.IsZero() || v.V >= shortShutdown || !p.conf.anyTunnel() {
 		return
 	}
 	t := p.about("").place(v.Place, setting("worker_shutdown_timeout", v.V)).

@@ -37,7 +37,7 @@ var versionRules = []rule{
 func proxyHTTP10(p *pass, l *nginxconf.Location) {
 	c := p.opts.Conf
 	v := l.ProxyHTTPVersion
-	if !v.Known() || v.V != "1.0" || !tunnels(c, l) {
+	if !v.Known() || v.V != "1.0" || !p.conf.tunnels(l) {
 		return
 	}
 	t := p.aboutLocation(l)
@@ -65,7 +65,7 @@ func fixSetting(t *tally, c *nginxconf.Config, l *nginxconf.Location, directive,
 // proxyHTTP2: that module has no code for an upgrade at all.
 func proxyHTTP2(p *pass, l *nginxconf.Location) {
 	v := l.ProxyHTTPVersion
-	if !v.Known() || v.V != "2" || !tunnels(p.opts.Conf, l) {
+	if !v.Known() || v.V != "2" || !p.conf.tunnels(l) {
 		return
 	}
 	t := p.aboutLocation(l).quote(v.Place, "proxy_http_version 2;").say("no handshake gets through: over HTTP/2 nginx passes no Upgrade on")
@@ -77,7 +77,7 @@ var http2Detected = nginxconf.Version{Major: 1, Minor: 25, Patch: 1}
 
 func http2Plain(p *pass, l *nginxconf.Location) {
 	c := p.opts.Conf
-	if atLeast(c.Version, http2Detected) || !tunnels(c, l) {
+	if !c.Version.Before(http2Detected) || !p.conf.tunnels(l) {
 		return
 	}
 	for _, listen := range l.Server.Listens {
@@ -93,21 +93,11 @@ func http2Plain(p *pass, l *nginxconf.Location) {
 	}
 }
 
-func atLeast(v, least nginxconf.Version) bool {
-	if v.Major != least.Major {
-		return v.Major > least.Major
-	}
-	if v.Minor != least.Minor {
-		return v.Minor > least.Minor
-	}
-	return v.Patch >= least.Patch
-}
-
 // http2Beside is a remark: nothing is wrong.
 func http2Beside(p *pass, l *nginxconf.Location) {
 	listen, tls := tlsListen(l.Server)
 	on := listen.HTTP2 || l.HTTP2.Known() && l.HTTP2.V
-	if !tls || !on || !tunnels(p.opts.Conf, l) {
+	if !tls || !on || !p.conf.tunnels(l) {
 		return
 	}
 	place, directive := l.HTTP2.Place, "http2 on;"

@@ -23,7 +23,13 @@ type Finding = monitor.Finding
 // Options are what rules may look at beside a State.
 type Options struct {
 	Conf *nginxconf.Config // nil: not known
+	// Recorded says that the findings of Conf alone are in the State already (see
+	// monitor.Settings): it is used to name places, and not judged again.
+	Recorded bool
 }
+
+// confRules says that the rules of the configuration are to look at it.
+func (o *Options) confRules() bool { return o.Conf != nil && !o.Recorded }
 
 // rule is a row of the table. Each of its functions may be nil.
 type rule struct {
@@ -80,10 +86,18 @@ func Check(c *nginxconf.Config) []Finding {
 }
 
 // byGravity orders findings as faces show them: gravest first, then what
-// touches most, then by name.
+// touches most, then by name. What is told of all other subjects comes after
+// what names one.
 func byGravity(a, b Finding) int {
+	rest := func(f Finding) int {
+		if f.Subject == othersSubject {
+			return 1
+		}
+		return 0
+	}
 	return cmp.Or(
 		cmp.Compare(a.Severity.Rank(), b.Severity.Rank()),
+		cmp.Compare(rest(a), rest(b)),
 		cmp.Compare(b.Count, a.Count),
 		cmp.Compare(a.ID, b.ID),
 		cmp.Compare(a.File, b.File),

@@ -1,6 +1,37 @@
 package diagnose
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// filled is a format with its arguments, which may be text that clients wrote: a
+// line feed or another control character in one would begin a line of its own.
+// A format that is nothing but "%s" has text that was made by a rule.
+func filled(format string, args []any) string {
+	if format == "%s" {
+		return fmt.Sprint(args...)
+	}
+	in := make([]any, len(args))
+	for i, a := range args {
+		if text, ok := a.(string); ok {
+			a = oneLine(text)
+		}
+		in[i] = a
+	}
+	return fmt.Sprintf(format, in...)
+}
+
+// oneLine is text without what ends a line, or is not to be seen.
+func oneLine(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
+			return '?'
+		}
+		return c
+	}, text)
+}
 
 // asPasted makes a fix of several lines safe to paste: what is said beside the
 // configuration in it stands in comments. A fix of one line may be a sentence.

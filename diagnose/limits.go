@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,9 @@ import (
 // listens (front), or its own listen is in a proxy_pass (back). "" if neither
 // is so, or both.
 func RoleOf(c *nginxconf.Config, listen, upstream string) monitor.Role {
-	front, back := len(c.ListeningAt(address(upstream))) > 0, len(c.PassingTo(address(listen))) > 0
+	to, from := address(upstream), address(listen)
+	front := len(c.ListeningAt(to)) > 0 || len(c.StreamsListeningAt(to)) > 0
+	back := len(c.PassingTo(from)) > 0 || slices.ContainsFunc(c.Streams, func(s *nginxconf.StreamServer) bool { return streamPasses(s, from) })
 	switch {
 	case front && !back:
 		return monitor.Front
@@ -51,38 +54,33 @@ func address(text string) string {
 // stream server.
 func TapLimits(c *nginxconf.Config, t monitor.TapInfo) (ls []monitor.Limit) {
 	if t.Role == monitor.Back {
-		if l, ok := leastOf(c.PassingTo(t.Listen)); ok {
+		if l, ok := leastOf(c.PassingTo(address(t.Listen))); ok {
 			ls = append(ls, l)
 		}
 	}
-	for _, s := range c.Streams {
-		if s.ProxyTimeout.Known() && streamOf(s, t) {
+	for _, s := range streamsOf(c, t) {
+		if s.ProxyTimeout.Known() {
 			ls = append(ls, idle(s.ProxyTimeout.V, placeText(s.ProxyTimeout.Place, s.Place)))
 		}
 	}
 	return ls
 }
 
-// streamOf says that a tap is before or behind a server of stream.
-func streamOf(s *nginxconf.StreamServer, t monitor.TapInfo) bool {
-	if t.Role == monitor.Back {
-		return s.Pass != nil && passesTo(s.Pass, t.Listen)
+// streamsOf are the servers of stream that a tap is before or behind.
+func streamsOf(c *nginxconf.Config, t monitor.TapInfo) (out []*nginxconf.StreamServer) {
+	if t.Role != monitor.Back {
+		return c.StreamsListeningAt(address(t.Upstream))
 	}
-	for _, l := range s.Listens {
-		if l.Port != "" && strings.HasSuffix(address(t.Upstream), ":"+l.Port) {
-			return true
+	for _, s := range c.Streams {
+		if streamPasses(s, address(t.Listen)) {
+			out = append(out, s)
 		}
 	}
-	return false
+	return out
 }
 
-func passesTo(p *nginxconf.Pass, addr string) bool {
-	for _, a := range p.Servers() {
-		if a == addr {
-			return true
-		}
-	}
-	return false
+func streamPasses(s *nginxconf.StreamServer, addr string) bool {
+	return s.Pass != nil && s.Pass.PassesTo(addr)
 }
 
 // leastOf is the smallest read timeout of several locations.

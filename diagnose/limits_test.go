@@ -31,6 +31,7 @@ http {
 }
 stream {
   server { listen 5000; proxy_pass 127.0.0.1:5001; proxy_timeout 2m; }
+  server { listen 127.0.0.1:5443; proxy_pass localhost:5444; proxy_timeout 3m; }
 }
 `
 
@@ -47,7 +48,10 @@ func TestRoleOf(t *testing.T) {
 		{":9100", "127.0.0.1:3000", monitor.Back},
 		{"0.0.0.0:9200", "10.0.0.5:3000", monitor.Back},
 		{"127.0.0.1:8000", "127.0.0.1:81", ""},
-		{"127.0.0.1:9000", "127.0.0.1:80", ""}, // both: in a circle
+		{"127.0.0.1:8000", "127.0.0.1:5000", monitor.Front},
+		{"127.0.0.1:5444", "10.0.0.5:3000", monitor.Back},
+		{"127.0.0.1:8000", "10.9.9.9:5443", ""}, // another host's
+		{"127.0.0.1:9000", "127.0.0.1:80", ""},  // both: in a circle
 	} {
 		if got := RoleOf(c, tt.listen, tt.upstream); got != tt.want {
 			t.Errorf("%s=%s: %q, want %q", tt.listen, tt.upstream, got, tt.want)
@@ -77,6 +81,9 @@ func TestTapLimits(t *testing.T) {
 		{monitor.TapInfo{Role: monitor.Front, Listen: "127.0.0.1:8000", Upstream: "127.0.0.1:80"}, ""},
 		{monitor.TapInfo{Role: monitor.Front, Listen: "127.0.0.1:8000", Upstream: "127.0.0.1:5000"}, "idle 2m0s nginx.conf:22"},
 		{monitor.TapInfo{Role: monitor.Back, Listen: "127.0.0.1:5001"}, "idle 2m0s nginx.conf:22"},
+		{monitor.TapInfo{Role: monitor.Back, Listen: "tcp://127.0.0.1:5444"}, "idle 3m0s nginx.conf:23"},
+		{monitor.TapInfo{Role: monitor.Front, Upstream: "127.0.0.1:5443"}, "idle 3m0s nginx.conf:23"},
+		{monitor.TapInfo{Role: monitor.Front, Upstream: "10.9.9.9:5443"}, ""}, // another host's
 	} {
 		if got := limitsText(TapLimits(c, tt.tap)); got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.tap, got, tt.want)

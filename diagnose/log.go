@@ -69,7 +69,7 @@ func (p *pass) blockOf(e *logparse.Entry) string {
 	case path != "":
 		return "the location { } that serves " + pasteable(path)
 	case e.Has(logparse.HasBytes):
-		return "the server { } of stream that listens at " + e.Server
+		return "the server { } of stream that listens at " + pasteable(e.Server)
 	}
 	return "the location { } with this proxy_pass"
 }

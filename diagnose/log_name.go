@@ -50,23 +50,42 @@ func hostNotFound(p *pass, r *monitor.LogRef) {
 		t.say("nginx refuses such a configuration: it does not start, and at a reload the old one stays in force")
 	}
 	host, _, _ := strings.Cut(name, ":")
-	t.fix(`# %s
+	if !isPlainName(host) {
+		t.fix("%s", strangeName)
+		return
+	}
+	t.fix("%s", "# "+nameAdvice(host)+filled(`
 # To let nginx start without it, and see it move: a name in a variable is looked up
 # while nginx runs.
 # in the location { } that passes to it:
 %s
 set $backend %s;
-proxy_pass http://$backend;`, nameAdvice(host), resolverLine(host), name)
+proxy_pass http://$backend;`, []any{resolverLine(host), name}))
 }
 
 // runtimeNameFix is for a name that nginx asks the resolver for.
 func runtimeNameFix(name string) string {
+	if !isPlainName(name) {
+		return strangeName
+	}
 	return "# " + nameAdvice(name) + `
 # nginx asks the servers of its resolver directive alone, and never looks into
 # /etc/hosts or at the search domains of /etc/resolv.conf.
 # in http { }:
 ` + resolverLine(name)
 }
+
+// isPlainName says that a name begins as host names do (RFC 1123 §2.1). Where
+// proxy_pass has $host a client chose it, and "-f" or "@x" is no name to paste into
+// a command.
+func isPlainName(name string) bool {
+	return name != "" && (isLetter(name[0]) || name[0] >= '0' && name[0] <= '9')
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// strangeName is the fix for what is no name of a host.
+const strangeName = "This is no name of a host. Where proxy_pass has $host or another variable that clients fill, they choose it: take the name from a map of the names you serve instead."
 
 // nameAdvice says what to look at first, by the shape of a name: the services of
 // Docker have one word, those of Kubernetes a dotted name in the cluster's domain.
@@ -115,8 +134,11 @@ func resolverTrouble(p *pass, r *monitor.LogRef) {
 		if strings.Contains(e.Message, notFound) {
 			return
 		}
-		if t, first := p.entry(unresolvedName(e), r); first {
-			t.fix("# The name server did not give an address: is it the right one, can nginx reach it?\n# Try it: dig @NAMESERVER %s\n# in http { }:\n%s", unresolvedName(e), resolverLine(unresolvedName(e)))
+		name := unresolvedName(e)
+		if t, first := p.entry(name, r); first && !isPlainName(name) {
+			t.fix("%s", strangeName)
+		} else if first {
+			t.fix("# The name server did not give an address: is it the right one, can nginx reach it?\n# Try it: dig @NAMESERVER %s\n# in http { }:\n%s", name, resolverLine(name))
 		}
 	case e.Action == "resolving":
 		addr := pasteable(strings.TrimPrefix(e.Rest, "resolver: "))

@@ -62,7 +62,7 @@ func limitsHit(p *pass, r *monitor.LogRef) {
 }
 
 func upgradeInSubrequest(p *pass, r *monitor.LogRef) {
-	if t, first := p.entry(r.Entry.Subrequest, r); first {
+	if t, first := p.entry(p.group(r.Entry.Subrequest), r); first {
 		t.fix(`# The subrequest %s is no handshake.
 # in its location { }:
 proxy_set_header Upgrade "";

@@ -85,7 +85,7 @@ func levelBlind(p *pass) {
 error_log %s info;
 # It needs a reload (nginx -s reload). That ends no tunnel by itself: those that are open
 # stay in the old workers, which log as before until they end. But where
-# worker_shutdown_timeout is set, it ends all of them when it is over.`, m.path, logFile(s))
+# worker_shutdown_timeout is set, it ends all of them when it is over.`, m.path, quoted(oneLine(logFile(s))))
 }
 
 // seenLevels says what the log holds, in a sentence's beginning.

@@ -18,13 +18,11 @@ type pass struct {
 	memory any
 	found  []*tally
 	index  map[string]*tally
-	more   int // subjects beyond subjectsMost
+	rest   remainder
+	conf   *confMemory // of all rules together
 
 	scratch []byte // of group
 }
-
-// subjectsMost bounds the findings of one rule: targets come from outside.
-const subjectsMost = 50
 
 // evidenceMost bounds the sentences of one finding.
 const evidenceMost = 8
@@ -43,31 +41,43 @@ func remember[T any](p *pass) *T {
 type tally struct {
 	Finding
 	said int // sentences beyond evidenceMost
+	with int // further subjects that it stands for
 }
 
 // about is the finding of a subject: a target, a server, a location, or "" where
-// a rule has only one. Beyond subjectsMost all share the last.
+// a rule has only one. Beyond subjectsKept there is one for all others.
 func (p *pass) about(subject string) *tally {
 	if t := p.index[subject]; t != nil {
 		return t
 	}
-	if len(p.found) >= subjectsMost {
-		p.more++
-		return p.found[len(p.found)-1]
+	if len(p.found) >= subjectsKept && !p.rule.isConf() {
+		return p.beyond(subject)
 	}
-	title := p.rule.title
-	if subject != "" {
-		title += ": " + subject
-	}
-	t := &tally{Finding: Finding{
-		ID: p.rule.id, Severity: p.rule.severity, Title: title, Subject: subject, Reference: p.rule.reference,
-	}}
+	return p.open(subject)
+}
+
+// open begins a finding that is kept.
+func (p *pass) open(subject string) *tally {
+	t := p.make(subject)
 	if p.index == nil {
 		p.index = map[string]*tally{}
 	}
 	p.index[subject] = t
 	p.found = append(p.found, t)
 	return t
+}
+
+func (p *pass) make(subject string) *tally {
+	return &tally{Finding: Finding{
+		ID: p.rule.id, Severity: p.rule.severity, Title: titleOf(p.rule, subject), Subject: subject, Reference: p.rule.reference,
+	}}
+}
+
+func titleOf(r *rule, subject string) string {
+	if subject == "" {
+		return r.title
+	}
+	return r.title + ": " + subject
 }
 
 // group is targetGroup; one that is a subject already costs no memory.
@@ -133,10 +143,11 @@ func (t *tally) at(p nginxconf.Place) *tally {
 	return t
 }
 
-// fix is what to paste or to do; the first one stays.
+// fix is what to paste or to do; the first one stays. Text of a client among
+// args stays in its line.
 func (t *tally) fix(format string, args ...any) *tally {
 	if t.Fix == "" {
-		t.Fix = asPasted(fmt.Sprintf(format, args...))
+		t.Fix = asPasted(filled(format, args))
 	}
 	return t
 }
@@ -148,15 +159,9 @@ func (t *tally) grade(s monitor.Severity) *tally {
 }
 
 func (p *pass) appendTo(out []Finding) []Finding {
-	for i, t := range p.found {
-		if t.Count == 0 { // a rule that looked and concluded nothing
-			continue
-		}
+	for _, t := range p.few() {
 		if t.said > 0 {
 			t.Evidence = append(t.Evidence, fmt.Sprintf("and %d more like these", t.said))
-		}
-		if p.more > 0 && i == len(p.found)-1 {
-			t.Evidence = append(t.Evidence, fmt.Sprintf("%d more of other subjects are counted here", p.more))
 		}
 		out = append(out, t.Finding)
 	}

@@ -28,9 +28,10 @@ type Scan struct {
 // NewScan begins a look.
 func NewScan(o Options) *Scan {
 	x := &Scan{opts: o, passes: make([]pass, len(rules)), byKind: map[logparse.Kind][]*pass{}}
+	conf := &confMemory{c: o.Conf}
 	for i := range rules {
 		r := &rules[i]
-		x.passes[i] = pass{rule: r, opts: o}
+		x.passes[i] = pass{rule: r, opts: o, conf: conf}
 		if r.conn != nil {
 			x.conn = append(x.conn, &x.passes[i])
 		}
@@ -44,7 +45,8 @@ func NewScan(o Options) *Scan {
 	return x
 }
 
-// Step looks at no more than n conns or log entries, some microseconds each.
+// Step looks at no more than n conns or log entries, some microseconds each; the
+// last step lets all rules conclude besides, which goes by how much they found.
 // True: the look is over, Findings has its result.
 func (x *Scan) Step(s *monitor.State, n int) bool {
 	if x.over {
@@ -136,19 +138,36 @@ func (x *Scan) finish() {
 		}
 		x.result = p.appendTo(x.result)
 	}
-	if x.opts.Conf == nil { // a recording knows what was found in the configuration of its time
+	if !x.opts.confRules() { // what was found in the configuration of its time comes with the State
 		for _, set := range x.passes[0].state.Settings {
 			x.result = append(x.result, set.Findings...)
 		}
 	}
+	x.result = withoutCopies(x.result)
 	slices.SortStableFunc(x.result, byGravity)
 	x.over = true
+}
+
+// withoutCopies leaves one of findings that say the same of the same place: two
+// relays may have read the same configuration.
+func withoutCopies(fs []Finding) []Finding {
+	type place struct {
+		id, subject, file string
+		line              int
+	}
+	seen := map[place]bool{}
+	return slices.DeleteFunc(fs, func(f Finding) bool {
+		at := place{f.ID, f.Subject, f.File, f.Line}
+		was := seen[at]
+		seen[at] = true
+		return was
+	})
 }
 
 // configuration lets the rule look at the configuration, if it is known.
 func (p *pass) configuration() {
 	c := p.opts.Conf
-	if c == nil {
+	if !p.opts.confRules() {
 		return
 	}
 	if p.rule.loc != nil {

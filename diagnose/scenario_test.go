@@ -250,7 +250,7 @@ func (w *world) lastLine() time.Duration {
 //	SECONDS dial N ERRNO TEXT               our own dial failed
 //	SECONDS frame N client|server OPCODE    count= bytes=
 //	SECONDS close N client|server CODE TEXT a close frame
-//	SECONDS set N client|server FIELD=V …   of its Traffic: unanswered= rtt= every= least= blocked= unacked= …
+//	SECONDS set N client|server FIELD=V …   of its Traffic: unanswered= rtt= every= least= blocked= waiting= unacked= …
 //	SECONDS violation N client|server RULE SECTION
 //	SECONDS end N client|server fin|reset|timeout
 //	SECONDS closed N                        bytap
@@ -551,7 +551,7 @@ func setVerb(w *world, a *args) {
 	n, dir := a.num(), a.dir()
 	t := &w.conns[n].sample.Dir[dir]
 	t.Unanswered = uint32(a.count("unanswered", uint64(t.Unanswered)))
-	for name, field := range map[string]*monitor.Millis{"rtt": &t.WorstRTT, "every": &t.PingEvery, "least": &t.PingAtLeast, "blocked": &t.Blocked, "blockedatend": &t.BlockedAtEnd, "unacked": &t.Unacked} {
+	for name, field := range map[string]*monitor.Millis{"rtt": &t.WorstRTT, "every": &t.PingEvery, "least": &t.PingAtLeast, "blocked": &t.Blocked, "waiting": &t.Waiting, "blockedatend": &t.BlockedAtEnd, "unacked": &t.Unacked} {
 		if _, given := a.named[name]; given {
 			*field = a.millis(name)
 		}

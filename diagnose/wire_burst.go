@@ -90,6 +90,3 @@ func (l *timeline) standsOut(n int, observed time.Duration) bool {
 	others := max(int64(observed/time.Second)-2, 1)
 	return n >= burstLeast && int64(n)*others >= burstOver*int64(l.all-n)*2
 }
-
-// observed is the time that a State has seen.
-func observed(s *monitor.State) time.Duration { return s.Now().Sub(s.Started()) }

@@ -31,7 +31,10 @@ var closeRules = []rule{{
 
 // answerWithin is how long the answer to a close frame may take. A peer that
 // closes TCP at once, as browsers do when a page goes, waits for none.
-const answerWithin = 2 * time.Second
+const answerWithin = 5 * time.Second
+
+// unansweredLeast is how many make it a habit: a single peer may have gone.
+const unansweredLeast = 3
 
 func unansweredClose(p *pass, c *monitor.Conn) {
 	if len(c.CloseFrames) == 0 || isSecondLeg(c) {
@@ -46,14 +49,19 @@ func unansweredClose(p *pass, c *monitor.Conn) {
 		until, what = e, "then it ended: "+endWords(c)
 	}
 	wait := until.Sub(f.At)
-	if wait < answerWithin {
+	if wait < answerWithin || seemsGone(c, until) {
 		return
 	}
 	silent := sideName(f.Dir.Other())
-	p.about(fmt.Sprintf("the %s of %s", silent, targetGroup(c.Target()))).conn(c, f.At).
-		tell(func() string {
-			return fmt.Sprintf("%s the %s sent a close frame (%s) on #%d; no answer came for %s, %s", clock(f.At), sideName(f.Dir), codeText(f), c.Seq, span(wait), what)
-		}).
+	t := p.about(fmt.Sprintf("the %s of %s", silent, targetGroup(c.Target()))).conn(c, f.At)
+	if t.Count < unansweredLeast {
+		t.grade(monitor.SeverityInfo)
+	} else {
+		t.grade(monitor.SeverityWarning)
+	}
+	t.tell(func() string {
+		return fmt.Sprintf("%s the %s sent a close frame (%s) on #%d; no answer came for %s, %s", clock(f.At), sideName(f.Dir), codeText(f), c.Seq, span(wait), what)
+	}).
 		fix("Let the %s answer a close frame with one of its own, and read to the end; let the %s close TCP itself after some seconds without an answer. Until then nginx keeps the tunnel: to it a close frame is data, and only proxy_read_timeout ends it.", silent, sideName(f.Dir))
 }
 
@@ -124,7 +132,11 @@ func closeCode(p *pass, c *monitor.Conn) {
 	if a == nil || v.CloseFrom == "none" {
 		return
 	}
-	t := p.about(fmt.Sprintf("%d %s from the %s", v.Code, v.CodeName, v.CloseFrom)).raise(a.severity)
+	severity := a.severity
+	if v.CloseFrom == "client" && severity == grave { // anybody can send any code
+		severity = mild
+	}
+	t := p.about(fmt.Sprintf("%d %s from the %s", v.Code, v.CodeName, v.CloseFrom)).raise(severity)
 	t.conn(c, c.EndAt()).tell(func() string { return closeCodeWords(c) }).fix("%s", a.fix)
 }
 
@@ -217,16 +229,30 @@ func (p *pass) sayViolation(c *monitor.Conn, v monitor.ViolationCount) {
 	}).fix("Look at the %s's WebSocket library, and at what stands between it and this tap: nginx passes frames on as they are.", side)
 }
 
-// invalidCode names the code that must not be sent. 1005, 1006 and 1015 stand
-// only for what did not come, RFC 6455 §7.4.1.
+// invalidCode names the code that must not be sent.
 func invalidCode(c *monitor.Conn, v monitor.ViolationCount) string {
 	if v.Rule != ws.RuleCloseCodeInvalid.String() {
 		return ""
 	}
 	for i := range c.CloseFrames {
 		if f := &c.CloseFrames[i]; f.Dir == v.Dir && !f.Code.ValidOnWire() && !f.Derived {
-			return fmt.Sprintf("; %s the code was %d, which stands for what does not come on the wire", clock(f.At), f.Code)
+			return fmt.Sprintf("; %s the code was %d, %s", clock(f.At), f.Code, whyInvalid(f.Code))
 		}
 	}
 	return ""
+}
+
+// whyInvalid says why a code must not be sent, RFC 6455 §7.4.1 and §7.4.2.
+func whyInvalid(code ws.CloseCode) string {
+	switch {
+	case code == ws.CloseNoStatus || code == ws.CloseAbnormal || code == ws.CloseTLSHandshake:
+		return "which stands for what does not come on the wire (§7.4.1)"
+	case code == ws.CloseReserved:
+		return "which is reserved without a meaning (§7.4.1)"
+	case code < 1000:
+		return "and codes below 1000 are not used (§7.4.2)"
+	case code < 3000:
+		return "which is reserved for the protocol and not assigned (§7.4.2)"
+	}
+	return "and codes of 5000 and more are not defined (§7.4.2)"
 }

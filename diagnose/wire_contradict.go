@@ -56,7 +56,7 @@ func (p *pass) outlivedLimit(c *monitor.Conn, gap, age time.Duration) (limit mon
 		if l.Kind == monitor.Lifetime {
 			d = age
 		}
-		if outlived(d, l) && (lived == 0 || told(l) && !told(limit)) {
+		if outlived(d, l) && (lived == 0 || l.Told() && !limit.Told()) {
 			limit, lived = l, d
 		}
 	}
@@ -65,7 +65,7 @@ func (p *pass) outlivedLimit(c *monitor.Conn, gap, age time.Duration) (limit mon
 
 func (p *pass) sayOutlived(c *monitor.Conn, l monitor.Limit, lived time.Duration) {
 	severity := monitor.SeverityInfo
-	if told(l) && !strings.Contains(l.Source, " (") { // neither a default nor a guess among several
+	if l.Told() && !strings.Contains(l.Source, " (") { // neither a default nor a guess among several
 		severity = monitor.SeverityWarning
 	}
 	t := p.about(fmt.Sprintf("%s, longer than %s (%s)", targetGroup(c.Target()), span(l.Value.Std()), l.Source))
@@ -78,9 +78,9 @@ func (p *pass) sayOutlived(c *monitor.Conn, l monitor.Limit, lived time.Duration
 	switch {
 	case l.Source == monitor.SourceAssumed:
 		t.fix("60 s is only nginx's default, assumed because nothing else is known. Say what holds: --nginx-conf FILE, or --read-timeout DURATION.")
-	case byHop(l):
+	case l.ByHop():
 		t.fix("The hop is not on this way, or its limit was raised: leave the --hop out, or state the limit with --read-timeout.")
-	case l.Source == "learned":
+	case l.Learned():
 		t.fix("Some connections were ended after that silence, and others are not: they go different ways. Compare their targets, clients and servers.")
 	default:
 		t.fix("The setting at %s is not what holds for these connections. See what nginx has loaded (nginx -T; a changed file needs nginx -s reload, and tunnels opened before it keep what they had), and whether another location takes them.", l.Source)
@@ -134,7 +134,7 @@ func (p *pass) watchEarlyEnd(c *monitor.Conn) {
 // toldLimit is the smallest idle limit that nginx was told to have.
 func toldLimit(ls []monitor.Limit) (least monitor.Limit, ok bool) {
 	for _, l := range ls {
-		if l.Kind == monitor.Idle && told(l) && (!ok || l.Value < least.Value) {
+		if l.Kind == monitor.Idle && l.Told() && (!ok || l.Value < least.Value) {
 			least, ok = l, true
 		}
 	}

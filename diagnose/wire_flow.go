@@ -37,13 +37,13 @@ func slowConsumer(p *pass, c *monitor.Conn) {
 	}
 	for d := range c.Sample.Dir {
 		t := &c.Sample.Dir[d]
-		if !t.BlockedNow || t.Blocked.Std() < stuckLeast || !c.EndAt().IsZero() {
+		if !t.BlockedNow || t.Waiting.Std() < stuckLeast || !c.EndAt().IsZero() {
 			continue
 		}
 		to := ws.Direction(d).Other()
 		p.about(fmt.Sprintf("the %s of %s", sideName(to), targetGroup(c.Target()))).raise(monitor.SeverityWarning).conn(c, p.state.Now()).
 			tell(func() string {
-				return fmt.Sprintf("#%d: a write to the %s waits at this moment, and such writes have waited for %s in all", c.Seq, sideName(to), span(t.Blocked.Std()))
+				return fmt.Sprintf("#%d: a write to the %s waits at this moment, for %s by now; such writes have waited for %s in all", c.Seq, sideName(to), span(t.Waiting.Std()), span(t.Blocked.Std()))
 			}).
 			repair(func() string { return p.consumerFix(c, to) })
 	}

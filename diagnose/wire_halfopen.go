@@ -28,17 +28,30 @@ func halfOpen(p *pass, c *monitor.Conn) {
 	if !c.EndAt().IsZero() {
 		until = c.EndAt()
 	}
+	if s, to := signOn(c, until); s.weight != "" {
+		p.sayHalfOpen(c, s, to, until)
+	}
+}
+
+// signOn is the first sign on either leg, and the direction whose receiver it is of.
+func signOn(c *monitor.Conn, until monitor.Time) (goneSign, ws.Direction) {
 	for _, leg := range [2]*monitor.Conn{c, c.Other()} {
 		if leg == nil {
 			continue
 		}
 		for d := range leg.Sample.Dir {
 			if s := signOf(leg, ws.Direction(d), until); s.weight != "" {
-				p.sayHalfOpen(c, s, ws.Direction(d), until)
-				return
+				return s, ws.Direction(d)
 			}
 		}
 	}
+	return goneSign{}, 0
+}
+
+// seemsGone says that halfOpen has something to say of c.
+func seemsGone(c *monitor.Conn, until monitor.Time) bool {
+	s, _ := signOn(c, until)
+	return s.weight != ""
 }
 
 // goneSign is how a silent side gives itself away.
@@ -58,7 +71,7 @@ func signOf(c *monitor.Conn, dir ws.Direction, until monitor.Time) goneSign {
 	case to.Unanswered >= pingsLeast && silent >= max(pongsLate, to.PingEvery.Std()):
 		return goneSign{monitor.SeverityWarning, fmt.Sprintf("%s sent to it are unanswered, and no byte came from it for %s", pingsText(to.Unanswered), span(silent))}
 	case c.EndAt().IsZero() && silent >= quietLeast && fellSilent(c, to, from, silent, until):
-		return goneSign{monitor.SeverityInfo, fmt.Sprintf("it sent %d messages, one every %s, then nothing for %s, while the other side goes on", from.Messages, span(usualInterval(c, from)), span(silent))}
+		return goneSign{monitor.SeverityInfo, fmt.Sprintf("it sent %d messages, one every %s, then nothing for %s, while the other side goes on: has it gone, or has it nothing to say?", from.Messages, span(usualInterval(c, from)), span(silent))}
 	}
 	return goneSign{}
 }
@@ -74,10 +87,17 @@ func pingsText(n uint32) string {
 // fellSilent says that a side that used to send regularly has stopped, although
 // the other has not. Where data flows one way only that is no sign at all.
 func fellSilent(c *monitor.Conn, to, from *monitor.Traffic, silent time.Duration, until monitor.Time) bool {
-	if from.Messages < usualLeast || until.Sub(to.LastByte) > silent/4 {
+	if from.Messages < usualLeast || until.Sub(to.LastByte) > silent/4 || !sentForLong(c, from) {
 		return false
 	}
 	return silent >= quietTimes*usualInterval(c, from)
+}
+
+// sentForLong says that a side sent over a long part of the time before its
+// silence. Who subscribes to twenty things and then listens does not.
+func sentForLong(c *monitor.Conn, from *monitor.Traffic) bool {
+	sent := from.LastData.Sub(c.Upgraded)
+	return sent >= quietLeast && 2*sent >= max(from.LastByte, c.Upgraded).Sub(c.Upgraded)
 }
 
 // usualInterval is the mean time between the messages of a side while it sent.

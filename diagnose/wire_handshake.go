@@ -67,7 +67,7 @@ func acceptMismatch(p *pass, c *monitor.Conn) {
 }
 
 func extensionNotOffered(p *pass, c *monitor.Conn) {
-	if !c.IsUpgraded() || c.Answer == nil || c.Answer.Extensions == "" || !tunnelOnce(c) {
+	if !tunnelOnce(c) || c.Answer.Extensions == "" {
 		return
 	}
 	name := notOffered(c.Answer.Extensions, c.Request.Extensions)

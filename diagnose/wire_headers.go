@@ -60,12 +60,17 @@ func upgradeStripped(p *pass, c *monitor.Conn) {
 	r := c.Request
 	group := targetGroup(r.Target)
 	if c.Role == monitor.Front {
-		p.about(group+", before nginx").raise(strippedWeight(c)).conn(c, r.At).
+		p.about(group+", before nginx").raise(p.strippedWeight(c, group)).conn(c, r.At).
 			say("%s the request for %s came to nginx with Sec-WebSocket-Key and without Upgrade%s", clock(r.At), r.Target, answerWords(c)).
 			fix("What stands before nginx (a balancer, a CDN, another proxy) does not pass Upgrade on: switch its WebSocket support on.")
 		return
 	}
-	t := p.about(group).raise(strippedWeight(c)).conn(c, r.At).tell(func() string {
+	weight := p.strippedWeight(c, group)
+	if len(remember[bounded[askers]](p).names) > strangersMost && weight != grave {
+		p.sayStrippedStranger(c)
+		return
+	}
+	t := p.about(group).raise(weight).conn(c, r.At).tell(func() string {
 		return fmt.Sprintf("%s the request for %s came to %s as %s, with Sec-WebSocket-Key and without Upgrade%s%s",
 			clock(r.At), r.Target, c.Server, r.Proto, byDefault(r), answerWords(c))
 	})
@@ -75,12 +80,30 @@ func upgradeStripped(p *pass, c *monitor.Conn) {
 	t.repair(func() string { return p.headersFix(c) })
 }
 
-// strippedWeight: a server that answers 101 all the same does not mind, yet.
-func strippedWeight(c *monitor.Conn) monitor.Severity {
+// sayStrippedStranger is of a path that hardly anybody asked for, where there
+// are many such: scanners make them up, and they pass through any location.
+func (p *pass) sayStrippedStranger(c *monitor.Conn) {
+	p.about("paths that few asked for").raise(monitor.SeverityWarning).conn(c, c.Request.At).
+		tell(func() string {
+			return fmt.Sprintf("%s the request for %s came to %s without Upgrade%s", clock(c.Request.At), c.Target(), c.Server, answerWords(c))
+		}).
+		fix("Few tried each of these paths: that is how scanners look, and clients with a wrong address. If one of them is a WebSocket's, look at that one; the others need nothing.")
+}
+
+// strippedWeight: a server that answers 101 all the same does not mind, yet, and
+// a path that one client asked for may be no WebSocket's.
+func (p *pass) strippedWeight(c *monitor.Conn, group string) monitor.Severity {
 	if c.Status() == 101 {
 		return monitor.SeverityWarning
 	}
-	return monitor.SeverityError
+	a := remember[bounded[askers]](p).get(group)
+	if a == nil {
+		return monitor.SeverityWarning
+	}
+	if a.count(c); a.many() {
+		return monitor.SeverityError
+	}
+	return monitor.SeverityWarning
 }
 
 func lacksUpgrade(c *monitor.Conn) bool { return c.Request != nil && len(c.Request.Upgrade) == 0 }

@@ -2,9 +2,11 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/nginxconf"
 	"github.com/wstap/wstap/ws"
 )
 
@@ -46,6 +48,7 @@ type rhythm struct {
 	limit   monitor.Limit // the smallest
 	longest time.Duration // silence seen
 	block   string
+	stream  bool // bytes that nginx passes on unread: in stream { }, not in a location
 }
 
 type rhythms struct{ of map[*tally]*rhythm }
@@ -55,7 +58,7 @@ func (p *pass) note(t *tally, c *monitor.Conn, l monitor.Limit, gap time.Duratio
 	m := remember[rhythms](p)
 	r := m.of[t]
 	if r == nil {
-		r = &rhythm{t, l, gap, p.block(c)}
+		r = &rhythm{t, l, gap, p.block(c), c.Opaque || p.ofStream(l)}
 		if m.of == nil {
 			m.of = map[*tally]*rhythm{}
 		}
@@ -63,9 +66,16 @@ func (p *pass) note(t *tally, c *monitor.Conn, l monitor.Limit, gap time.Duratio
 		return
 	}
 	if l.Value < r.limit.Value {
-		r.limit = l
+		r.limit, r.stream = l, c.Opaque || p.ofStream(l)
 	}
 	r.longest = max(r.longest, gap)
+}
+
+// ofStream says that a limit is the proxy_timeout of a server of stream.
+func (p *pass) ofStream(l monitor.Limit) bool {
+	return p.opts.Conf != nil && slices.ContainsFunc(p.opts.Conf.Streams, func(s *nginxconf.StreamServer) bool {
+		return l.Source == placeText(s.ProxyTimeout.Place, s.Place)
+	})
 }
 
 // recommendPings writes the fixes, when all silences and limits are known.
@@ -81,10 +91,14 @@ func (r *rhythm) advice() string {
 	f := new(paste).add("Let one side ping every %s: at most half of the smallest limit, %s (%s); the longest silence seen is %s.",
 		pingText(pingEvery(limit)), span(limit), r.limit.Source, span(r.longest))
 	switch {
-	case byHop(r.limit):
+	case r.limit.ByHop():
 		return f.add("# Or raise the idle timeout of that hop.").String()
-	case r.limit.Source == "learned":
+	case r.limit.Learned():
 		return f.add("# Or raise it where it is: proxy_read_timeout of nginx, if that is not longer already, or a hop before or behind nginx.").String()
+	}
+	if r.stream {
+		return f.add("# Or allow longer silences, in the server { } of stream { } that leads there:").
+			add("proxy_timeout %s;", seconds(max(longEnough, 4*r.longest))).String()
 	}
 	return f.add("# Or allow longer silences, in %s:", r.block).
 		add("proxy_read_timeout %s;", seconds(max(longEnough, 4*r.longest))).

@@ -39,15 +39,6 @@ var limitRules = []rule{{
 	done:      limitsUndercut,
 }}
 
-// byHop says that a limit is the preset of a hop other than the nginx watched.
-func byHop(l monitor.Limit) bool { return strings.HasPrefix(l.Source, "hop ") }
-
-// told says that somebody who knows has stated a limit: a flag, or a place of
-// the configuration.
-func told(l monitor.Limit) bool {
-	return !byHop(l) && l.Source != monitor.SourceAssumed && l.Source != "learned"
-}
-
 // silenceBefore is the silence before the end: of the leg that saw it shorter.
 func silenceBefore(c *monitor.Conn) time.Duration {
 	gap := c.Gap(c.Ended)
@@ -66,7 +57,7 @@ func (p *pass) limitAt(c *monitor.Conn, kind monitor.LimitKind, d time.Duration)
 			continue
 		}
 		nearer := !ok || off(l) < off(best)-2*monitor.Slack
-		if nearer || off(l) <= off(best)+2*monitor.Slack && told(l) && !told(best) {
+		if nearer || off(l) <= off(best)+2*monitor.Slack && l.Told() && !best.Told() {
 			best, ok = l, true
 		}
 	}
@@ -92,7 +83,7 @@ func idleTimeout(p *pass, c *monitor.Conn) {
 		return fmt.Sprintf("%s #%d was ended after %s without a byte either way; the limit is %s (%s); %s",
 			clock(c.EndAt()), c.Seq, span(gap), span(limit.Value.Std()), limit.Source, c.Verdict.Confidence)
 	})
-	if limit.Source == "learned" {
+	if limit.Learned() {
 		t.say("nobody has stated that limit; the hops that have it by default: %s", knownHops(limit.Value.Std(), monitor.Idle))
 	}
 	if t.File == "" {

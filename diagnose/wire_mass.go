@@ -62,11 +62,13 @@ worker_shutdown_timeout 1h;
 type masses struct {
 	ends    [endClasses]timeline
 	servers []string // seen on back legs; the first few
+	backdrop
 }
 
 const serversMost = 16
 
 func watchEnds(p *pass, c *monitor.Conn) {
+	remember[masses](p).see(c)
 	if !c.IsUpgraded() {
 		return
 	}
@@ -123,7 +125,7 @@ func classOfCode(v *monitor.Verdict) endClass {
 func massDisconnects(p *pass) {
 	m := remember[masses](p)
 	for k := range m.ends {
-		for _, b := range m.ends[k].bursts(observed(p.state)) {
+		for _, b := range m.bursts(&m.ends[k], p.state) {
 			p.sayMass(m, endClass(k), b)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 type reconnects struct {
 	ends  timeline
 	opens map[int64]*attempt // by opensEach
-	all   int
+	backdrop
 }
 
 // attempt counts those of a short time.
@@ -31,17 +31,18 @@ const (
 )
 
 func watchReconnects(p *pass, c *monitor.Conn) {
+	m := remember[reconnects](p)
+	m.see(c)
 	if isSecondLeg(c) || c.Opaque {
 		return
 	}
-	m := remember[reconnects](p)
-	m.open(c)
+	m.came(c)
 	if c.IsUpgraded() && c.Verdict.Cause != "" && classOf(c) != endOrdinary {
 		m.ends.add(c, c.EndAt())
 	}
 }
 
-func (m *reconnects) open(c *monitor.Conn) {
+func (m *reconnects) came(c *monitor.Conn) {
 	if m.opens == nil {
 		m.opens = map[int64]*attempt{}
 	}
@@ -52,7 +53,6 @@ func (m *reconnects) open(c *monitor.Conn) {
 		m.opens[k] = a
 	}
 	a.n++
-	m.all++
 	if isHurt(c) {
 		if a.hurt++; a.worst == nil {
 			a.worst = c
@@ -73,7 +73,7 @@ func isHurt(c *monitor.Conn) bool {
 
 func reconnectStorms(p *pass) {
 	m := remember[reconnects](p)
-	for _, b := range m.ends.bursts(observed(p.state)) {
+	for _, b := range m.bursts(&m.ends, p.state) {
 		p.sayStorm(m, b, m.after(b.from))
 	}
 }
@@ -87,6 +87,16 @@ func (m *reconnects) after(t monitor.Time) (out []*attempt) {
 		}
 	}
 	return out
+}
+
+// cameSince is the number of attempts from a time on.
+func (m *reconnects) cameSince(t monitor.Time) (n int) {
+	for _, a := range m.opens {
+		if a.at >= t {
+			n += a.n
+		}
+	}
+	return n
 }
 
 // densest are the attempts of the rushWindow that has most.
@@ -112,7 +122,7 @@ func usualRate(n int, over time.Duration) float64 {
 
 func (p *pass) sayStorm(m *reconnects, b burst, opens []*attempt) {
 	rush, n := densest(opens)
-	usual := usualRate(m.all-n, observed(p.state)-rushWindow)
+	usual := usualRate(m.cameSince(m.since(p.state))-n, m.observed(p.state)-rushWindow)
 	if n < burstLeast || 2*n < b.n || float64(n) < rushOver*usual*rushWindow.Seconds() {
 		return
 	}

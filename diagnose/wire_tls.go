@@ -3,7 +3,6 @@ package diagnose
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/wstap/wstap/logparse"
 	"github.com/wstap/wstap/monitor"
@@ -74,30 +73,26 @@ func plainFix(c *monitor.Conn) string {
 // port is about.
 func portOf(c *monitor.Conn) string { return c.Server + ", " + legName(c) }
 
-const (
-	// A plain server answers a ClientHello with a short page, or a line of it;
-	// TLS answers with an alert of 7 bytes, or with more than a kilobyte of
-	// certificates. Between them hardly anything but plain text fits.
-	alertBytes = 7
-	pageBytes  = 700
-	helloBytes = 2500 // a ClientHello, post-quantum keys included, and nothing after it
-	soonOver   = 10 * time.Second
-)
+// textToTLS are the reasons for which a server is known to speak no TLS.
+var textToTLS = map[string]string{
+	monitor.ReasonHTTPToTLS: "HTTP",
+	monitor.ReasonTextToTLS: "plain text",
+}
 
-// tlsOnPlain looks at opaque streams that began with a TLS record. A tap before
-// a TLS port passes TLS on unseen, and that is no fault.
+// tlsOnPlain looks at opaque streams that began with a TLS record and were
+// answered with text. A tap before a TLS port passes TLS on unseen, and that is
+// no fault, however little comes back.
 func tlsOnPlain(p *pass, c *monitor.Conn) {
-	if !c.Opaque || c.Lost[ws.FromClient] != reasonTLS || !c.IsClosed() {
+	if !c.Opaque || c.Lost[ws.FromClient] != reasonTLS {
 		return
 	}
-	sent, got := c.Sample.Dir[ws.FromClient].Bytes, c.Sample.Dir[ws.FromServer].Bytes
-	if got <= alertBytes || got > pageBytes || sent > helloBytes || c.Age(c.Ended) > soonOver {
+	answer := textToTLS[c.Lost[ws.FromServer]]
+	if answer == "" {
 		return
 	}
 	p.about(portOf(c)).conn(c, c.Opened).
 		tell(func() string {
-			return fmt.Sprintf("%s the first bytes to %s were a TLS record (%d bytes); %d bytes came back, too few for TLS, and it ended after %s",
-				clock(c.Opened), c.Server, sent, got, span(c.Age(c.Ended)))
+			return fmt.Sprintf("%s the first bytes to %s were a TLS record, and it answered with %s", clock(c.Opened), c.Server, answer)
 		}).
 		quoteLogs(c).
 		fix("%s", tlsFix(c))

@@ -141,6 +141,12 @@ func makeColumns() (cols []column) {
 			func(s *Sample, _ Time, v uint64) { s.Dir[d].Unacked = Millis(v) },
 		})
 	}
+	for d := range 2 {
+		cols = append(cols, column{
+			func(s *Sample, _ Time) uint64 { return uint64(s.Dir[d].Waiting) },
+			func(s *Sample, _ Time, v uint64) { s.Dir[d].Waiting = Millis(v) },
+		})
+	}
 	return cols
 }
 

@@ -171,6 +171,13 @@ type Lost struct {
 	Offset uint64       `json:"offset"` // bytes of the conn's direction before the place
 }
 
+// Reasons of a server's Lost on an opaque stream that its client began with a
+// TLS record: by its first bytes the server speaks no TLS.
+const (
+	ReasonHTTPToTLS = "answered TLS with HTTP"
+	ReasonTextToTLS = "answered TLS with plain text"
+)
+
 // Closed is the last event of a conn.
 type Closed struct {
 	Header

@@ -86,7 +86,7 @@ func (j *judge) sayIdle(line *LogRef, limit *Limit) {
 	j.say("%s nginx's side ended it %s after the last byte in either direction", Clock(j.Conn.EndAt()), Span(j.gap()))
 	told := toldIdle(j.Limits)
 	switch {
-	case limit != nil && (told == nil || limit.told()):
+	case limit != nil && (told == nil || limit.Told()):
 		j.say("the idle limit is %s (%s)", Span(limit.Value.Std()), limit.Source)
 	case line != nil && told != nil:
 		j.say("that is not the idle limit of %s (%s), and nginx itself timed out: the settings in force are not those, or proxy_send_timeout ran out", Span(told.Value.Std()), told.Source)

@@ -80,8 +80,8 @@ func (h Hop) Source() string { return hopSource + h.Name }
 
 const hopSource = "hop "
 
-// isHop says that a limit is a preset of a hop other than the nginx watched.
-func (l *Limit) isHop() bool { return strings.HasPrefix(l.Source, hopSource) }
+// ByHop says that a limit is a preset of a hop other than the nginx watched.
+func (l *Limit) ByHop() bool { return strings.HasPrefix(l.Source, hopSource) }
 
 // Limits are the events that put the hop's limits in force for all conns of the
 // tap that head names, or of all taps. None for a hop without a known limit.

@@ -98,14 +98,17 @@ const (
 	sourceLearned = "learned"
 )
 
+// Learned says that nobody stated a limit: several ends at the same gap made it.
+func (l *Limit) Learned() bool { return l.Source == sourceLearned }
+
 // fromConfig says that a limit was read from the nginx configuration: its
 // source is FILE:LINE, or the default of a directive.
 func (l *Limit) fromConfig() bool {
-	return l.Source != sourceFlag && l.Source != sourceLearned && l.Source != SourceAssumed && !l.isHop()
+	return l.Source != sourceFlag && !l.Learned() && l.Source != SourceAssumed && !l.ByHop()
 }
 
-// told says that somebody who knows has stated this limit of nginx.
-func (l *Limit) told() bool { return l.Source == sourceFlag || l.fromConfig() }
+// Told says that somebody who knows has stated this limit of nginx.
+func (l *Limit) Told() bool { return l.Source == sourceFlag || l.fromConfig() }
 
 // anyNear says that a stated limit already explains a learned one.
 func anyNear(ls []Limit, learned Limit) bool {
@@ -185,7 +188,7 @@ const (
 
 // toldIdle is the smallest idle limit that was stated of nginx, or nil.
 func toldIdle(ls []Limit) *Limit {
-	return smallest(slices.DeleteFunc(slices.Clone(ls), func(l Limit) bool { return !l.told() }), Idle)
+	return smallest(slices.DeleteFunc(slices.Clone(ls), func(l Limit) bool { return !l.Told() }), Idle)
 }
 
 // learner finds idle limits nobody told us of: endings without a close frame,

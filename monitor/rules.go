@@ -100,7 +100,7 @@ func waitedAtEnd(c *Conn, d int) time.Duration {
 	case t.BlockedAtEnd > 0:
 		return t.BlockedAtEnd.Std()
 	case t.BlockedNow && c.FirstEnd() == nil:
-		return t.Blocked.Std()
+		return t.Waiting.Std()
 	}
 	return 0
 }
@@ -232,14 +232,14 @@ func (j *judge) hopLimit() bool {
 	if j.origin != byClient && j.origin != byServer {
 		return false
 	}
-	if l := j.atLimit(Idle, j.gap()); l != nil && l.isHop() {
+	if l := j.atLimit(Idle, j.gap()); l != nil && l.ByHop() {
 		j.sayEnds()
 		j.say("the idle limit is %s (%s): it closes like that, and so may the %s itself", Span(l.Value.Std()), l.Source, j.peer())
 		j.sayOneSided()
 		j.conclude(CauseIdleTimeout, Likely)
 		return true
 	}
-	if l := j.atLimit(Lifetime, j.age()); l != nil && l.isHop() {
+	if l := j.atLimit(Lifetime, j.age()); l != nil && l.ByHop() {
 		j.sayLifetime(l)
 		j.conclude(CauseLifetimeLimit, Likely)
 		return true
@@ -368,11 +368,11 @@ func (j *judge) atIdleLimit(gap time.Duration) *Limit { return j.atLimit(Idle, g
 func (j *judge) atLimit(kind LimitKind, d time.Duration) (best *Limit) {
 	rank := func(l *Limit) int {
 		switch {
-		case l.told():
+		case l.Told():
 			return 3
 		case l.Source == sourceLearned:
 			return 2
-		case l.isHop():
+		case l.ByHop():
 			return 1
 		}
 		return 0

@@ -75,6 +75,9 @@ type Traffic struct {
 	// receiver; BlockedNow says that one is waiting at this moment.
 	Blocked    Millis `json:"blocked_ms,omitempty"`
 	BlockedNow bool   `json:"blocked_now,omitempty"`
+	// Waiting is for how long the write that waits at this moment has waited:
+	// Blocked may be the sum of many short waits.
+	Waiting Millis `json:"waiting_ms,omitempty"`
 	// BlockedAtEnd is how long such a write had been waiting when the first side
 	// ended; it comes with the last sample.
 	BlockedAtEnd Millis `json:"blocked_at_end_ms,omitempty"`

@@ -303,7 +303,7 @@ func fullSample() (s Sample) {
 			t.Frames.Add(op, n<<(op*3))
 		}
 		t.Bytes, t.Messages, t.LastByte, t.LastData = n*1000, n, testStart.Add(-time.Duration(n)*time.Microsecond), testStart.Add(-time.Duration(2*n)*time.Microsecond)
-		t.Unanswered, t.LastRTT, t.WorstRTT, t.PingEvery, t.PingAtLeast, t.Blocked, t.BlockedNow, t.Unacked = 4, 5e6, 6e6, 7e6, 8e6, 9e6, true, 10e6
+		t.Unanswered, t.LastRTT, t.WorstRTT, t.PingEvery, t.PingAtLeast, t.Blocked, t.BlockedNow, t.Unacked, t.Waiting = 4, 5e6, 6e6, 7e6, 8e6, 9e6, true, 10e6, 11e6
 	}
 	s.LongestGap, s.LongestGapAt, s.Collapsed = 11e6, testStart.Add(-time.Hour), 12
 	for i := range s.Gaps {

@@ -407,7 +407,7 @@ func TestNginxGaveUpFirst(t *testing.T) {
 	w := newWorld(t, frontTap, backTap)
 	f, b := w.pair("k", "/flood")
 	w.wait(time.Second)
-	f.s.Dir[server].Blocked, f.s.Dir[server].BlockedNow = Millis(3*time.Second), true
+	f.s.Dir[server].Blocked, f.s.Dir[server].Waiting, f.s.Dir[server].BlockedNow = Millis(5*time.Second), Millis(3*time.Second), true
 	f.sample()
 	b.end(client, HowReset)
 	b.closed()
@@ -418,6 +418,20 @@ func TestNginxGaveUpFirst(t *testing.T) {
 	f.closed()
 	w.wait(3 * time.Second)
 	f.verdict(CauseSlowConsumer, Confirmed)
+}
+
+// TestShortWaitsExplainNothing: they make up 11 s, and the one that stands has
+// only begun.
+func TestShortWaitsExplainNothing(t *testing.T) {
+	w := newWorld(t, frontTap, backTap)
+	f, b := w.pair("k", "/busy")
+	w.wait(time.Second)
+	f.s.Dir[server].Blocked, f.s.Dir[server].Waiting, f.s.Dir[server].BlockedNow = Millis(11*time.Second), Millis(50*time.Millisecond), true
+	f.sample()
+	b.end(client, HowReset)
+	b.closed()
+	w.wait(4 * time.Second)
+	b.verdict(CauseUnknown, Possible)
 }
 
 // TestDeadServerExplainsThe502: the back conn that could not be dialled has no

@@ -81,7 +81,7 @@ func TestVerdictTwoLegs(t *testing.T) {
 			w.tunnelLine("info", timeout, "/ws", 7)
 		}, CauseLingering, Confirmed},
 		{"slow consumer", func(w *world, f, b *leg) {
-			f.s.Dir[server].Blocked, f.s.Dir[server].BlockedNow = Millis(2*time.Second), true
+			f.s.Dir[server].Waiting, f.s.Dir[server].BlockedNow = Millis(2*time.Second), true
 			w.wait(2 * time.Second)
 			f.fin(server)
 			b.fin(client)

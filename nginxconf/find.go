@@ -1,6 +1,9 @@
 package nginxconf
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Find says which server and location nginx chooses for q (src/http/
 // ngx_http_request.c:ngx_http_find_virtual_server, ngx_http_core_module.c:
@@ -85,6 +88,9 @@ func (c *Config) PassingTo(addr string) (out []*Location) {
 	return out
 }
 
+// PassesTo says that a pass leads to addr, as PassingTo compares it.
+func (p *Pass) PassesTo(addr string) bool { return p.reaches(parseAddress(addr, "80")) }
+
 func (p *Pass) reaches(to address) bool {
 	for _, s := range p.Servers() {
 		if parseAddress(s, "80").reaches(to) {
@@ -92,4 +98,24 @@ func (p *Pass) reaches(to address) bool {
 		}
 	}
 	return false
+}
+
+// StreamsListeningAt are the servers of stream that take connections to addr.
+func (c *Config) StreamsListeningAt(addr string) (out []*StreamServer) {
+	to := parseAddress(addr, "80")
+	for _, s := range c.Streams {
+		if slices.ContainsFunc(s.Listens, func(l Listen) bool { return l.takes(to) }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// takes says that connections to an address come to l.
+func (l *Listen) takes(to address) bool {
+	k := socket{at: address{host: l.Host, port: l.Port}, dual: l.dual}
+	if !k.at.isUnix() {
+		k.at.host = plainHost(l.Host)
+	}
+	return !l.udp && k.rank(to) > 0
 }

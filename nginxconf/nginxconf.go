@@ -83,9 +83,10 @@ type Version struct{ Major, Minor, Patch int }
 // ModernProxy says that proxy_http_version is 1.1 by default, that Connection
 // is not sent by default, and that upstream groups keep connections alive:
 // 1.29.7 and later.
-func (v Version) ModernProxy() bool { return !v.before(Version{1, 29, 7}) }
+func (v Version) ModernProxy() bool { return !v.Before(Version{1, 29, 7}) }
 
-func (v Version) before(o Version) bool {
+// Before says that v is older than o; the unknown version is.
+func (v Version) Before(o Version) bool {
 	if v.Major != o.Major {
 		return v.Major < o.Major
 	}
@@ -236,7 +237,6 @@ type Settings struct {
 	underscores            bool // underscores_in_headers on
 	invalidHeaders         bool // ignore_invalid_headers off
 	passHeaders            bool // proxy_pass_request_headers
-	intercept              bool // proxy_intercept_errors
 	slashes                slashes
 }
 

@@ -52,7 +52,7 @@ func (l *Location) unset(name string, v *visit) (text string, known bool) {
 		return "close", true
 	case slices.Contains(hopByHop, name):
 		return "", true
-	case name == "proxy-connection" && !version.before(Version{1, 31, 0}):
+	case name == "proxy-connection" && !version.Before(Version{1, 31, 0}):
 		return "", true
 	case name == "content-length" || name == "transfer-encoding":
 		return "", false // as the body is sent, which is not known

@@ -40,7 +40,6 @@ var scalars = map[string]func(*Settings, *directive){
 	"resolver":                   func(s *Settings, d *directive) { s.resolver = d.place },
 	"underscores_in_headers":     func(s *Settings, d *directive) { s.underscores = flagOf(d).V },
 	"proxy_pass_request_headers": func(s *Settings, d *directive) { s.passHeaders = d.arg(0) != "off" },
-	"proxy_intercept_errors":     func(s *Settings, d *directive) { s.intercept = flagOf(d).V },
 	"auth_request":               func(s *Settings, d *directive) { s.authRequest = unlessOff(d) },
 	"auth_basic":                 func(s *Settings, d *directive) { s.authBasic = unlessOff(d) },
 	"ignore_invalid_headers":     func(s *Settings, d *directive) { s.invalidHeaders = d.arg(0) == "off" },

@@ -235,11 +235,12 @@ func (c *conn) snapshot(at monitor.Time) monitor.Sample {
 	for d := range s.Dir {
 		s.Dir[d].Frames = c.sample.Dir[d].Frames.Clone()
 		if since := c.blockedSince[d]; since != 0 {
-			s.Dir[d].Blocked += monitor.Millis(max(at.Sub(since), 0))
-			s.Dir[d].BlockedNow = true
+			waiting := monitor.Millis(max(at.Sub(since), 0))
+			s.Dir[d].Blocked += waiting
+			s.Dir[d].BlockedNow, s.Dir[d].Waiting = true, waiting
 		}
 		if c.endSeen {
-			s.Dir[d].BlockedNow, s.Dir[d].BlockedAtEnd = c.blockedAtEnd[d], c.waitedAtEnd[d]
+			s.Dir[d].BlockedNow, s.Dir[d].BlockedAtEnd, s.Dir[d].Waiting = c.blockedAtEnd[d], c.waitedAtEnd[d], 0
 		}
 	}
 	return s

@@ -268,6 +268,17 @@ http map[200:1]`},
 	{"TLS where plain is expected", script{c("\x16\x03\x01\x02\x00"), s("\x15\x03\x03")}, `
 1 opened #1 opaque=true TLS record
 3 closed #1 bytes 5/3 messages 0/0 frames / last 0`},
+	{"plain HTTP where TLS is expected", script{c("\x16\x03\x01\x02\x00"), s("HTTP/1.1 400 Bad Request\r\n")}, `
+1 opened #1 opaque=true TLS record
+2 lost #1 from server answered TLS with HTTP
+3 closed #1 bytes 5/26 messages 0/0 frames / last 0`},
+	{"plain text where TLS is expected", script{c("\x16\x03\x01\x02\x00"), s("220 ready\r\n")}, `
+1 opened #1 opaque=true TLS record
+2 lost #1 from server answered TLS with plain text
+3 closed #1 bytes 5/11 messages 0/0 frames / last 0`},
+	{"TLS that goes through", script{c("\x16\x03\x01\x02\x00"), s("\x16\x03\x03\x00\x7a\x02HTTP/")}, `
+1 opened #1 opaque=true TLS record
+3 closed #1 bytes 5/11 messages 0/0 frames / last 0`},
 	{"the server speaks first", script{s("220 ready\r\n"), c("QUIT\r\n")}, `
 1 opened #1 opaque=true the server spoke first
 3 closed #1 bytes 6/11 messages 0/0 frames / last 0`},
@@ -401,8 +412,8 @@ func TestBlocked(t *testing.T) {
 	st.Blocked(server, start.Add(time.Second), true)
 	h.Collect(start.Add(3 * time.Second))
 	got := evs[len(evs)-1].(*monitor.Samples).Samples[0].Dir[server]
-	if got.Blocked.Std() != 2*time.Second || !got.BlockedNow {
-		t.Errorf("sample while blocked: %v %v", got.Blocked.Std(), got.BlockedNow)
+	if got.Blocked.Std() != 2*time.Second || !got.BlockedNow || got.Waiting.Std() != 2*time.Second {
+		t.Errorf("sample while blocked: %v %v, waiting for %v", got.Blocked.Std(), got.BlockedNow, got.Waiting.Std())
 	}
 	st.End(server, start.Add(4*time.Second), monitor.HowFIN, "")
 	st.Blocked(server, start.Add(5*time.Second), false) // the write comes back with an error
@@ -410,6 +421,32 @@ func TestBlocked(t *testing.T) {
 	last := evs[len(evs)-1].(*monitor.Closed).Sample.Dir[server]
 	if last.Blocked.Std() != 4*time.Second || !last.BlockedNow {
 		t.Errorf("last sample: %v %v, want what held at the first end", last.Blocked.Std(), last.BlockedNow)
+	}
+}
+
+// TestWaiting: a second wait counts from its own beginning.
+func TestWaiting(t *testing.T) {
+	var got *monitor.Samples
+	h := &Hub{Emit: func(ev monitor.Event) bool {
+		if s, ok := ev.(*monitor.Samples); ok {
+			got = s
+		}
+		return true
+	}}
+	st := h.Open("front", start, "a", "b")
+	st.Bytes(client, start, []byte(upgrade))
+	st.Bytes(server, start, []byte(switched))
+	st.Blocked(server, start.Add(time.Second), true)
+	st.Blocked(server, start.Add(10*time.Second), false)
+	st.Blocked(server, start.Add(20*time.Second), true)
+	h.Collect(start.Add(21 * time.Second))
+	if d := got.Samples[0].Dir[server]; d.Waiting.Std() != time.Second || d.Blocked.Std() != 10*time.Second {
+		t.Errorf("waiting for %v of %v in all, want 1s of 10s", d.Waiting.Std(), d.Blocked.Std())
+	}
+	st.Blocked(server, start.Add(22*time.Second), false)
+	h.Collect(start.Add(23 * time.Second))
+	if d := got.Samples[0].Dir[server]; d.Waiting != 0 {
+		t.Errorf("waiting for %v when no write waits", d.Waiting.Std())
 	}
 }
 

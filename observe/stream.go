@@ -25,6 +25,7 @@ type Stream struct {
 	conn   *conn      // the conn that bytes count for now; nil on plain HTTP
 	frames *[2]ws.FrameDecoder
 	lost   [2]bool // that direction is not decoded any more
+	answer *tlsAnswer
 	ends   [2]sideEnd
 	dirty  bool
 	closed bool
@@ -89,6 +90,9 @@ func (s *Stream) Bytes(dir ws.Direction, at monitor.Time, p []byte) {
 func (s *Stream) tunnelBytes(dir ws.Direction, at monitor.Time, p []byte) {
 	c := s.conn
 	c.bytes(dir, at, len(p))
+	if s.answer != nil && dir == ws.FromServer {
+		s.answerTLS(at, p)
+	}
 	if s.frames == nil || s.lost[dir] {
 		return
 	}
@@ -240,6 +244,9 @@ func (s *Stream) goOpaque(dir ws.Direction, at monitor.Time, reason string) {
 	if s.conn == nil {
 		s.conn = s.open(at, true, reason)
 		s.countSwallowed(at)
+		if dir == ws.FromClient && reason == reasonTLS {
+			s.answer = new(tlsAnswer)
+		}
 	} else {
 		s.conn.emit(&monitor.Lost{Header: s.conn.head(at), Dir: dir, Reason: reason, Offset: s.conn.sample.Dir[dir].Bytes})
 	}

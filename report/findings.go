@@ -18,28 +18,54 @@ func Findings(w io.Writer, fs []diagnose.Finding, o Options) error {
 		return p.flush()
 	}
 	p.styled(bold, "%s: %s", o.Source, severities(fs))
-	p.findings(fs)
+	p.findings(fs, true)
 	return p.flush()
 }
 
-// findings writes one block a finding.
-func (p *printer) findings(fs []diagnose.Finding) {
-	for i := range fs {
-		p.finding(&fs[i], foundWhere(&fs[i]), fs[i].Evidence)
+// findingsMost bounds the findings shown; more are counted.
+const findingsMost = 40
+
+// findings writes one block a finding, gravest first; oneDay says that all that
+// is reported is of one day.
+func (p *printer) findings(fs []diagnose.Finding, oneDay bool) {
+	p.firstFindings(fs, func(f *diagnose.Finding) { p.finding(f, foundWhere(f, oneDay), f.Evidence) })
+}
+
+// firstFindings writes the gravest findings, and counts by rule those that are
+// too many.
+func (p *printer) firstFindings(fs []diagnose.Finding, write func(*diagnose.Finding)) {
+	shown := min(len(fs), findingsMost)
+	for i := range shown {
+		write(&fs[i])
+	}
+	var rest []string
+	more := map[string]int{}
+	for i := range fs[shown:] {
+		id := fs[shown+i].ID
+		if more[id] == 0 {
+			rest = append(rest, id)
+		}
+		more[id]++
+	}
+	if len(rest) > 0 {
+		p.raw(plain, "")
+	}
+	for _, id := range rest {
+		p.say("  and %s × %s", number(more[id]), id)
 	}
 }
 
 // foundSection is the findings in a report; a State without any has no section.
-func (p *printer) foundSection(o Options) {
+func (p *printer) foundSection(v *survey, o Options) {
 	if len(o.Findings) == 0 {
 		return
 	}
 	p.section("Findings: %s", severities(o.Findings))
-	p.findings(o.Findings)
+	p.findings(o.Findings, ofOneDay(v, o))
 }
 
 // summaryFindings is a line for each grave finding.
-func (p *printer) summaryFindings(o Options) {
+func (p *printer) summaryFindings(v *survey, o Options) {
 	if len(o.Findings) == 0 {
 		return
 	}
@@ -50,7 +76,7 @@ func (p *printer) summaryFindings(o Options) {
 		if f.Severity == monitor.SeverityInfo || shown == 2*summaryMost {
 			break
 		}
-		p.fit(fmt.Sprintf("  %-8s", f.Severity), f.Title+foundWhere(f))
+		p.fit(fmt.Sprintf("  %-8s", f.Severity), f.Title+foundWhere(f, ofOneDay(v, o)))
 		shown++
 	}
 	if more := len(o.Findings) - shown; more > 0 && shown > 0 {
@@ -80,8 +106,9 @@ func (p *printer) finding(f *diagnose.Finding, where string, evidence []string) 
 	p.wrap(dim, "    see   ", f.Reference+"  ["+f.ID+"]")
 }
 
-// foundWhere is how much a finding is about, and when or where.
-func foundWhere(f *diagnose.Finding) string {
+// foundWhere is how much a finding is about, and when or where; with the day,
+// unless all that is reported is of one.
+func foundWhere(f *diagnose.Finding, oneDay bool) string {
 	var parts []string
 	if f.File != "" {
 		parts = append(parts, fmt.Sprintf("%s:%d", f.File, f.Line))
@@ -93,7 +120,7 @@ func foundWhere(f *diagnose.Finding) string {
 		parts = append(parts, fmt.Sprintf("%d times", f.Count))
 	}
 	if !f.First.IsZero() {
-		parts = append(parts, between(f.First.Std(), f.Last.Std(), sameDay(f.First.Std(), f.Last.Std())))
+		parts = append(parts, between(f.First.Std(), f.Last.Std(), oneDay && sameDay(f.First.Std(), f.Last.Std())))
 	}
 	if len(parts) == 0 {
 		return ""
@@ -113,6 +140,12 @@ func between(first, last time.Time, oneDay bool) string {
 		when += " to " + to
 	}
 	return when
+}
+
+// ofOneDay says that all that is reported is of one day.
+func ofOneDay(v *survey, o Options) bool {
+	from, to := o.span(v.s)
+	return sameDay(from.Std(), to.Std())
 }
 
 func sameDay(a, b time.Time) bool { return a.Format(time.DateOnly) == b.Format(time.DateOnly) }

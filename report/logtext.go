@@ -50,36 +50,17 @@ func hasTrouble(fs []diagnose.Finding) bool {
 	return len(fs) > 0 && fs[0].Severity.AtLeast(monitor.SeverityWarning)
 }
 
-const (
-	logFindingsMost = 40  // findings shown; more are counted
-	logLineMost     = 600 // cells of a line that is evidence: a client may have written most of it
-)
+// logLineMost bounds the cells of a line that is evidence: a client may have
+// written most of it.
+const logLineMost = 600
 
-// logFindings writes the findings, and counts by rule those that are too many.
+// logFindings writes the findings of a log.
 func (p *printer) logFindings(sum *logparse.Summary, fs []diagnose.Finding) {
 	if len(fs) == 0 {
 		return
 	}
 	p.section("%s", count(len(fs), "finding", "findings"))
-	shown := fs[:min(len(fs), logFindingsMost)]
-	for i := range shown {
-		p.logFinding(sum, &shown[i])
-	}
-	var rest []string
-	more := map[string]int{}
-	for i := range fs[len(shown):] {
-		id := fs[len(shown)+i].ID
-		if more[id] == 0 {
-			rest = append(rest, id)
-		}
-		more[id]++
-	}
-	if len(rest) > 0 {
-		p.raw(plain, "")
-	}
-	for _, id := range rest {
-		p.say("  and %s × %s", number(more[id]), id)
-	}
+	p.firstFindings(fs, func(f *diagnose.Finding) { p.logFinding(sum, f) })
 }
 
 // logFinding writes one, with the first line of its evidence alone: the others

@@ -103,7 +103,7 @@ func TestLogFindings(t *testing.T) {
 		{"trouble first", finding(monitor.SeverityWarning, "w", 1), "1 finding\n", "Levels", "  warning w 0  (1 time)", "and more"},
 		{"remarks last", finding(monitor.SeverityInfo, "i", 2), "Levels", "2 findings\n", "    fix   do it", "and more"},
 		{"none", nil, "Levels", "Every line", "Levels", "finding"},
-		{"very many", finding(monitor.SeverityError, "e", logFindingsMost+3), "43 findings", "Levels", "  and 3 × e\n", "e 40  ("},
+		{"very many", finding(monitor.SeverityError, "e", findingsMost+3), "43 findings", "Levels", "  and 3 × e\n", "e 40  ("},
 	} {
 		out := string(render(t, logText(sum), nil, Options{Findings: test.fs}))
 		if a, b := strings.Index(out, test.first), strings.Index(out, test.second); a < 0 || b < a {

@@ -38,7 +38,7 @@ func Summary(w io.Writer, s *monitor.State, o Options) error {
 		missed = []string{"nothing that wstap knows of"}
 	}
 	p.wrap(plain, "missed       ", strings.Join(missed, "; "))
-	p.summaryFindings(o)
+	p.summaryFindings(v, o)
 	return p.flush()
 }
 

@@ -18,7 +18,7 @@ func Text(w io.Writer, s *monitor.State, o Options) error {
 	v := look(s)
 	p.head(v, o)
 	p.totals(v)
-	p.foundSection(o)
+	p.foundSection(v, o)
 	p.whyEnded(v)
 	p.closeCodes(v)
 	p.handshakes(v)

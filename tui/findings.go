@@ -36,14 +36,18 @@ func (l *findingList) placeOf(k findingKey) (int, bool) {
 	return i, ok
 }
 
-// scanAtOnce is how many conns or log lines a refresh looks at: about a
-// millisecond, with the State held.
+// scanAtOnce is how many conns or log lines a refresh looks at, with the State
+// held: about a millisecond, but for the last step of a look, which concludes.
 const scanAtOnce = 1500
 
 // scanSome goes on with the look, and begins the next one when it is over.
-func (l *findingList) scanSome(s *monitor.State) {
+func (l *findingList) scanSome(s *monitor.State, beside func() diagnose.Options) {
 	if l.scan == nil {
-		l.scan = diagnose.NewScan(diagnose.Options{})
+		var o diagnose.Options
+		if beside != nil {
+			o = beside()
+		}
+		l.scan = diagnose.NewScan(o)
 	}
 	if !l.scan.Step(s, scanAtOnce) {
 		return

@@ -12,6 +12,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/wstap/wstap/diagnose"
 	"github.com/wstap/wstap/monitor"
 )
 
@@ -36,6 +37,9 @@ type Options struct {
 	Recording func() string          // "rec 1.2 MB"; "" while nothing is recorded
 	Reload    func()                 // asks for the nginx configuration to be read again, and does not wait; nil: there is none
 	Watch     func(monitor.ID, bool) // asks for all frames of the conn on screen; nil: not possible
+
+	// Diagnose says what rules may look at beside the State, when a look begins; nil: nothing.
+	Diagnose func() diagnose.Options
 
 	NoColor bool // attributes only; else NO_COLOR in the environment decides
 	Light   bool // Light and Dark override what the terminal says of its background
@@ -280,7 +284,7 @@ func (m *Model) copy(s *monitor.State, body int) {
 	m.status.refresh(s)
 	m.list.index.update(s, m.paused)
 	if !m.paused {
-		m.found.scanSome(s)
+		m.found.scanSome(s, m.o.Diagnose)
 	}
 	switch m.at {
 	case connectionScreen:

@@ -316,11 +316,21 @@ func sizeText(n int64) string {
 	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 }
 
+// beside is what rules may look at beside the State: the configuration in force,
+// whose own findings are in the State by its announcement.
+func (l *live) beside() diagnose.Options {
+	if l.opts.conf == nil {
+		return diagnose.Options{}
+	}
+	return diagnose.Options{Conf: l.opts.conf.config(), Recorded: true}
+}
+
 // screen shows the dashboard until the user leaves.
 func (l *live) screen(ctx context.Context) error {
 	err := tui.Run(ctx, tui.Options{
 		Read: l.feed.Read, Mode: tui.Live, Title: l.opts.title, Relay: l,
 		Recording: l.recording, Version: version(), NoColor: l.opts.noColor, Reload: l.opts.conf.reloader(),
+		Diagnose: l.beside,
 	})
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -366,9 +376,10 @@ func appendEvent(dst []byte, ev monitor.Event) []byte {
 // summarize prints the end-of-run summary. An error of the output comes with
 // its Close.
 func (l *live) summarize() {
+	look := l.beside()
 	l.feed.Read(func(s *monitor.State) {
 		report.Summary(l.out, s, report.Options{
-			Source: l.opts.source, Width: terminalWidth(os.Stdout), Findings: diagnose.Run(s, diagnose.Options{}),
+			Source: l.opts.source, Width: terminalWidth(os.Stdout), Findings: diagnose.Run(s, look),
 		})
 	})
 }
