@@ -193,3 +193,32 @@ func TestBackTakesFrontsLimit(t *testing.T) {
 		t.Errorf("the smallest is %v (%s)", l.Value.Std(), l.Source)
 	}
 }
+
+// TestStatedLimitTeachesNothing: an end that its location's own limit explains
+// does not become a limit of other locations, not even with its log line.
+func TestStatedLimitTeachesNothing(t *testing.T) {
+	w := newWorld(t, frontTap)
+	own := func(l *leg, d time.Duration, place string) {
+		w.apply(&Limit{Header: l.head(), Kind: Idle, Value: Millis(d), Source: place})
+	}
+	for i := range 4 {
+		l := w.open("front", fmt.Sprint("a", i), "/ws/a")
+		own(l, 4*time.Second, "nginx.conf:5")
+		l.answer(101)
+		w.wait(4 * time.Second)
+		w.tunnelLine("info", "upstream timed out (110: Connection timed out)", "/ws/a", 10+i)
+		l.fin(server)
+		w.wait(3 * time.Second)
+		l.verdict(CauseIdleTimeout, Confirmed)
+	}
+	b := w.open("front", "b", "/ws/b")
+	own(b, time.Hour, "nginx.conf:8")
+	b.answer(101)
+	w.wait(5 * time.Second)
+	if ls := w.s.Limits(b.conn()); len(ls) != 1 || ls[0].Value.Std() != time.Hour {
+		t.Errorf("limits of another location: %+v", ls)
+	}
+	if cd, ok := w.s.Countdown(b.conn()); !ok || cd.Mark != MarkOK {
+		t.Errorf("countdown %+v", cd)
+	}
+}

@@ -94,10 +94,22 @@ func (s *State) learnFrom(c *Conn) {
 	if !s.quietEnd(c) || c.Verdict.Cause == CauseProxyShutdown || c.FirstEnd().How == HowReset {
 		return
 	}
+	if s.statedExplains(c) {
+		return // and must not become a limit of other locations
+	}
 	proven := slices.ContainsFunc(c.Logs, func(r *LogRef) bool { return isTunnelTimeout(&r.Entry) && !r.Ambiguous && withEnd(r, c) })
 	if s.learner.learn(c, c.Gap(c.Ended), proven) {
 		s.reconsider(tapOf(c))
 	}
+}
+
+// statedExplains says that a limit which somebody stated ended c: it teaches
+// nothing new.
+func (s *State) statedExplains(c *Conn) bool {
+	gap := c.Gap(c.Ended)
+	return slices.ContainsFunc(s.Limits(c), func(l Limit) bool {
+		return l.Kind == Idle && (l.Told() || l.ByHop()) && fitsLimit(gap, l.Value.Std())
+	})
 }
 
 // reconsider judges again what had no good explanation before a limit of its
