@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/wstap/wstap/nginxconf"
@@ -52,16 +51,27 @@ const ingressHeaders = `# ingress-nginx writes proxy_set_header Upgrade $http_up
 # Take out what changes them: the annotations configuration-snippet and server-snippet of the Ingress,
 # proxy-set-headers and location-snippet of the ConfigMap, or an own nginx.tmpl.`
 
-// headersPaste sets headers in a location. One proxy_set_header at a level drops
-// all that were inherited, so all that hold here, and the lost ones, are
-// repeated. The map of Connection comes with it if its variable is not there.
+// headersPaste sets headers in a location. Where it has proxy_set_header lines of
+// its own, the new ones go beside them, and what they replace is named: twice
+// the same header is worse than none. Where it inherits them, one line would drop
+// them all, so they are repeated. The map of Connection comes with it if its
+// variable is not there.
 func headersPaste(c *nginxconf.Config, l *nginxconf.Location, set ...nginxconf.Header) *paste {
 	f := new(paste).in(locationHead(l))
 	if l.ProxyHTTPVersion.Known() && l.ProxyHTTPVersion.V == "1.0" {
 		f.add("proxy_http_version 1.1;")
 	}
-	for _, h := range slices.Concat(set, keptHeaders(l, set)) {
+	own := hasOwnHeaders(l)
+	for _, h := range set {
+		if old, ok := headerOf(l.SetHeaders, h.Name); ok && own {
+			f.add("# in place of the line %s: %s", old.Place, headerLine(old.Name, old.Value))
+		}
 		f.add("%s", headerLine(h.Name, h.Value))
+	}
+	if !own {
+		for _, h := range without(l.SetHeaders, set) {
+			f.add("%s", headerLine(h.Name, h.Value))
+		}
 	}
 	for _, h := range set {
 		if h.Value == mapVariable && goodMap(c) == nil {
@@ -71,23 +81,27 @@ func headersPaste(c *nginxconf.Config, l *nginxconf.Location, set ...nginxconf.H
 	return f
 }
 
-// keptHeaders are the headers in force and the lost ones, without those of set.
-func keptHeaders(l *nginxconf.Location, set []nginxconf.Header) (kept []nginxconf.Header) {
-	have := func(hs []nginxconf.Header, name string) bool {
-		_, ok := headerOf(hs, name)
-		return ok
+// hasOwnHeaders says that the proxy_set_header in force stand in the location
+// itself, in a file that it includes too.
+func hasOwnHeaders(l *nginxconf.Location) bool {
+	outer := l.Parent
+	if outer == nil {
+		outer = l.Server.Root
 	}
-	for _, h := range l.SetHeaders {
-		if !have(set, h.Name) {
-			kept = append(kept, h)
+	if len(l.SetHeaders) == 0 || outer == l {
+		return false
+	}
+	return len(outer.SetHeaders) == 0 || outer.SetHeaders[0].Place != l.SetHeaders[0].Place
+}
+
+// without are the headers of hs that others do not name.
+func without(hs, others []nginxconf.Header) (left []nginxconf.Header) {
+	for _, h := range hs {
+		if _, ok := headerOf(others, h.Name); !ok {
+			left = append(left, h)
 		}
 	}
-	for _, h := range l.LostHeaders {
-		if !have(set, h.Name) && !have(l.SetHeaders, h.Name) {
-			kept = append(kept, h)
-		}
-	}
-	return kept
+	return left
 }
 
 // mapVariable is what everybody calls it.

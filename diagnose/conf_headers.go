@@ -167,6 +167,17 @@ func upgradeWrong(p *pass, l *nginxconf.Location) {
 		return
 	}
 	values, known, _ := l.Sent("Upgrade", webSocketRequest(l))
+	if known && len(values) > 1 {
+		t := p.aboutLocation(l)
+		for _, h := range l.SetHeaders {
+			if strings.EqualFold(h.Name, "Upgrade") {
+				t.quoteHeader(h)
+			}
+		}
+		t.say("nginx sends Upgrade %d times, and servers refuse that with 400 or 426: leave one line of them", len(values)).
+			fix("%s", upgradeFix(c, l))
+		return
+	}
 	if !known || carries(values, "websocket") || brokenMap(c, h.Value) {
 		return
 	}
@@ -186,7 +197,7 @@ func connectionWrong(p *pass, l *nginxconf.Location) {
 	values, known, _ := l.Sent("Connection", webSocketRequest(l))
 	switch {
 	case strings.Contains(h.Value, "$http_connection"):
-		p.aboutLocation(l).grade(monitor.SeverityWarning).quoteHeader(h).
+		p.aboutLocation(l).grade(monitor.SeverityInfo).quoteHeader(h).
 			say("the client's own Connection is passed on: it works as long as that says Upgrade, and not behind a balancer or proxy that writes close or keep-alive").
 			fix("%s", upgradeFix(c, l))
 	case known && !carries(values, "upgrade"):
@@ -284,7 +295,7 @@ func lostFix(c *nginxconf.Config, l *nginxconf.Location) string {
 	if c.IngressNGINX {
 		return ingressHeaders
 	}
-	return headersPaste(c, l).String()
+	return headersPaste(c, l, without(l.LostHeaders, l.SetHeaders)...).String()
 }
 
 // hostNotPassed: without a word on Host the server gets the name in proxy_pass,

@@ -45,7 +45,7 @@ func resolverMissing(p *pass, l *nginxconf.Location) {
 		return
 	}
 	what, _ := p.conf.purposeOf(l)
-	if what == forOther {
+	if what == forOther || onlyGroups(p.opts.Conf, l.Pass.URL) {
 		return
 	}
 	t := p.aboutLocation(l)
@@ -60,6 +60,20 @@ func resolverMissing(p *pass, l *nginxconf.Location) {
 	t.fix("%s", new(paste).in("server").
 		add("# your own: 127.0.0.11 in Docker, the address of kube-dns, or a nameserver of /etc/resolv.conf").
 		add("resolver 127.0.0.11 valid=10s;"))
+}
+
+// onlyGroups says that the host of a URL is a variable of which a map makes
+// nothing but names of upstream groups: there is nothing to look up.
+func onlyGroups(c *nginxconf.Config, url string) bool {
+	_, rest, _ := strings.Cut(url, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	m := mapOf(c, host)
+	if m == nil || m.Incomplete || len(m.Rows) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(m.Rows, func(row nginxconf.MapRow) bool {
+		return !slices.ContainsFunc(c.Upstreams, func(u *nginxconf.Upstream) bool { return u.Name == row.Value })
+	})
 }
 
 // isAddress says that a pass needs no lookup: a group, a socket, an IP address.

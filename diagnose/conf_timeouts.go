@@ -23,6 +23,12 @@ var timeoutRules = []rule{
 		loc:       readTimeoutShort,
 	},
 	{
+		id: "read-timeout-zero", severity: monitor.SeverityError,
+		title:     "proxy_read_timeout 0 is no time at all, not for ever: each handshake ends in 504",
+		reference: "nginx: proxy_read_timeout (ngx_http_proxy_module)",
+		loc:       readTimeoutZero,
+	},
+	{
 		id: "write-timeout-short", severity: monitor.SeverityInfo,
 		title:     "Tunnels end after a short stall of a reader",
 		reference: "nginx: send_timeout (ngx_http_core_module), proxy_send_timeout (ngx_http_proxy_module)",
@@ -82,6 +88,14 @@ func readTimeoutShort(p *pass, l *nginxconf.Location) {
 		t.grade(monitor.SeverityInfo)
 	}
 	t.say("a tunnel needs a byte from either side at least every %v; libraries ping every 20 to 30 s, if they do: set the timeout higher, or ping every %v", v.V, v.V*2/5)
+}
+
+// readTimeoutZero: the timer that waits for the answer runs out at once, with
+// "upstream timed out while reading response header".
+func readTimeoutZero(p *pass, l *nginxconf.Location) {
+	if v := l.ProxyReadTimeout; v.Known() && v.V == 0 && p.conf.tunnels(l) {
+		p.readTimeout(l)
+	}
 }
 
 // readTimeout is a finding on a location's read timeout, with the same fix for all.

@@ -143,6 +143,16 @@ var fixCases = []fixCase{
 		conf:  right("/ws/", "http://BACKEND", "proxy_read_timeout 1s;"),
 		probe: silence(2500 * time.Millisecond), before: "ended", after: "open",
 	},
+	{
+		id:    "read-timeout-zero",
+		conf:  right("/ws/", "http://BACKEND", "proxy_read_timeout 0;"),
+		probe: handshake("/ws/room"), before: "504", after: "101 /ws/room",
+	},
+	{
+		id:    "upgrade-header-wrong",
+		conf:  around("location /ws/ { proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_pass http://BACKEND; }"),
+		probe: seen("/ws/room", "Upgrade"), before: "websocket|websocket", after: "websocket",
+	},
 	{id: "write-timeout-short", conf: right("/ws/", "http://BACKEND", "send_timeout 2s; proxy_send_timeout 500ms;")},
 	{id: "shutdown-timeout-missing", conf: right("/ws/", "http://BACKEND")},
 	{id: "shutdown-timeout-cuts", conf: "worker_shutdown_timeout 2s;\n" + right("/ws/", "http://BACKEND")},

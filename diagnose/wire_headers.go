@@ -224,12 +224,19 @@ func hostRewritten(p *pass, c *monitor.Conn) {
 		return
 	}
 	front, back := c.Link.Front.Request, c.Request
-	if front.Host == back.Host && front.Origin == back.Origin {
+	if front.Host == back.Host && front.Origin == back.Origin || c.Status() == 403 && foreignOrigin(front, back) {
 		return
 	}
 	p.about(targetGroup(front.Target)).conn(c.Link.Front, c.Answer.At).tell(func() string {
 		return fmt.Sprintf("%s %s answered %s to a request for %s: %s", clock(c.Answer.At), c.Server, answerText(c.Answer), front.Target, headDifference(front, back))
 	}).repair(func() string { return p.hostFix(c, front, back) })
+}
+
+// foreignOrigin says that a refusal with 403 has not to do with what nginx changed:
+// there is no Origin to compare, or it was another site's from the beginning.
+func foreignOrigin(front, back *monitor.Request) bool {
+	_, host, _ := strings.Cut(front.Origin, "://")
+	return front.Origin == back.Origin && !strings.EqualFold(host, front.Host)
 }
 
 func (p *pass) hostFix(c *monitor.Conn, front, back *monitor.Request) string {
