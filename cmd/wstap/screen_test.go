@@ -201,7 +201,7 @@ func TestScreenHostile(t *testing.T) {
 	s.keys("4") // log
 	s.until("open failed")
 	for range 2 { // every screen and every conn
-		s.keys("1jjj\rjjjjG\x1b[6~\t3jj?\x1b")
+		s.keys("1jjj\rjjjjG\x1b[6~\t3jj4jj?\x1b")
 	}
 	s.until("open failed")
 	s.keys("1q")
