@@ -47,7 +47,11 @@ func connectRefused(p *pass, r *monitor.LogRef) {
 		return
 	}
 	addr := lineServer(&r.Entry)
-	if t, first := p.entry(addr, r); first {
+	subject := addr
+	if n := r.Entry.Errno; n != 111 && n != 0 { // another cause needs another fix
+		subject = fmt.Sprintf("%s, errno %d", addr, n)
+	}
+	if t, first := p.entry(subject, r); first {
 		t.fix("%s", dialFix(addr, r.Entry.Errno))
 	}
 }
