@@ -72,7 +72,7 @@ func (m *statusMemory) at(target string) *attempts {
 // handshakeStatus counts an attempt once, by what the client got: a server that
 // nginx gave up for another one is handshakeRetried's.
 func handshakeStatus(p *pass, c *monitor.Conn) {
-	if c.Answer == nil || c.Request == nil || isSecondLeg(c) {
+	if c.Answer == nil || c.Request == nil || isSecondLeg(c) || c.Answer.Status != 101 && cameStripped(c) {
 		return
 	}
 	a := remember[statusMemory](p).at(c.Request.Target)
@@ -83,6 +83,14 @@ func handshakeStatus(p *pass, c *monitor.Conn) {
 	case a == nil || !a.refuse(c): // nobody knows whether that path ever works
 		p.sayUnknownPath(c)
 	}
+}
+
+// cameStripped says that the server was not asked to upgrade at all, which is
+// upgrade-header-stripped's: what the server answered to that explains nothing.
+func cameStripped(c *monitor.Conn) bool {
+	return slices.ContainsFunc(legs(c), func(leg *monitor.Conn) bool {
+		return leg.Role == monitor.Back && leg.Key() != "" && lacksUpgrade(leg)
+	})
 }
 
 // sayUnknownPath is of refusals beyond the paths that are remembered.
