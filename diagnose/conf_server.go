@@ -59,7 +59,7 @@ func configurationUnread(p *pass, c *nginxconf.Config) {
 // configurations that are right, and so is a file that http includes.
 func problemSeverity(pr nginxconf.Problem) monitor.Severity {
 	switch {
-	case pr.Fatal:
+	case pr.Fatal, pr.Kind == nginxconf.Refused:
 		return monitor.SeverityError
 	case pr.Kind == nginxconf.UnknownDirective, pr.Kind == nginxconf.Fragment:
 		return monitor.SeverityInfo

@@ -54,6 +54,8 @@ const (
 	// UnknownDirective: of a module that is not known here; common in
 	// configurations that are right.
 	UnknownDirective
+	// Refused: nginx does not load such a configuration.
+	Refused
 	// Fragment: a file that is included elsewhere was read on its own.
 	Fragment
 )

@@ -55,7 +55,7 @@ type fileReader struct {
 
 func newFileReader(p *parser, name string, text []byte, depth int) *fileReader {
 	if rest, ok := bytes.CutPrefix(text, []byte("\ufeff")); ok {
-		p.problem(Place{name, 1}, "begins with a byte order mark, which nginx refuses")
+		p.problemOf(Refused, Place{name, 1}, "begins with a byte order mark, which nginx refuses")
 		text = rest
 	}
 	// crossplane's lexer swallows a brace that touches the name of a Lua directive.
@@ -184,11 +184,11 @@ func (f *fileReader) args(d *directive) (end string) {
 		case isMark(t, ";") || isMark(t, "{"):
 			return t.Value
 		case isMark(t, "}"):
-			f.p.problem(d.place, fmt.Sprintf(`%q is not terminated by ";"`, d.name))
+			f.p.problemOf(Refused, d.place, fmt.Sprintf(`%q is not terminated by ";"`, d.name))
 			return t.Value
 		}
 		if t.Line > d.place.Line && !t.IsQuoted && startsDirective(t.Value) {
-			f.p.problem(d.place, fmt.Sprintf(`%q seems not to be terminated by ";": %q follows in line %d`, d.name, t.Value, t.Line))
+			f.p.problemOf(Refused, d.place, fmt.Sprintf(`%q seems not to be terminated by ";": %q follows in line %d`, d.name, t.Value, t.Line))
 		}
 		d.args = append(d.args, unescape(t.Value))
 	}
