@@ -1,7 +1,7 @@
 // Package diagnose turns what is seen into findings: what is wrong, how we
 // know, and what to paste to make it right. A rule looks at conns, at log
-// entries, at the configuration, or at two of them together; [Rules] is the
-// table of all.
+// entries, at the configuration, or at two of them together; docs/findings.md
+// lists all.
 //
 // [Run] looks at everything at once. Where a State is large and must not be
 // held for long, a [Scan] walks it in steps. Both only read; the same input
@@ -52,23 +52,6 @@ type rule struct {
 // rules are all rules, by where they look first. A test holds that each has an
 // id of its own, a scenario that fires it and a near miss that does not.
 var rules = slices.Concat(wireRules, stickyRules, logRules, confRules)
-
-// Rule describes a rule, for lists and documents.
-type Rule struct {
-	ID        string
-	Severity  monitor.Severity
-	Title     string
-	Reference string
-}
-
-// Rules are all rules, in the order of the table.
-func Rules() (out []Rule) {
-	for i := range rules {
-		r := &rules[i]
-		out = append(out, Rule{r.id, r.severity, r.title, r.reference})
-	}
-	return out
-}
 
 // Run looks at everything that s keeps, and at the configuration.
 func Run(s *monitor.State, o Options) []Finding {

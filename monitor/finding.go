@@ -27,6 +27,28 @@ func (s Severity) Rank() int {
 // AtLeast says that s is as grave as o, or graver.
 func (s Severity) AtLeast(o Severity) bool { return s.Rank() <= o.Rank() }
 
+// Noun is what n findings of a severity are called: "error", "errors"; what is
+// info to a script is a note to a reader.
+func (s Severity) Noun(n int) string {
+	noun := string(s)
+	if s == SeverityInfo {
+		noun = "note"
+	}
+	if n != 1 {
+		noun += "s"
+	}
+	return noun
+}
+
+// BySeverity counts findings.
+func BySeverity(fs []Finding) map[Severity]int {
+	n := map[Severity]int{}
+	for i := range fs {
+		n[fs[i].Severity]++
+	}
+	return n
+}
+
 // Finding is what a rule of package diagnose concluded, with what it rests on
 // and what to do. It is plain data: the findings of a configuration travel in
 // recordings, those of conns and log lines are derived again.

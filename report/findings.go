@@ -152,17 +152,11 @@ func sameDay(a, b time.Time) bool { return a.Format(time.DateOnly) == b.Format(t
 
 // severities counts findings: "1 error, 2 warnings, 1 note".
 func severities(fs []diagnose.Finding) string {
-	n := map[monitor.Severity]int{}
-	for i := range fs {
-		n[fs[i].Severity]++
-	}
+	n := monitor.BySeverity(fs)
 	var parts []string
-	for _, s := range []struct {
-		of        monitor.Severity
-		one, many string
-	}{{monitor.SeverityError, "error", "errors"}, {monitor.SeverityWarning, "warning", "warnings"}, {monitor.SeverityInfo, "note", "notes"}} {
-		if n[s.of] > 0 {
-			parts = append(parts, count(n[s.of], s.one, s.many))
+	for _, s := range monitor.Severities {
+		if n[s] > 0 {
+			parts = append(parts, number(n[s])+" "+s.Noun(n[s]))
 		}
 	}
 	if len(parts) == 0 {

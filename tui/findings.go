@@ -198,21 +198,13 @@ func (l *findingList) connNames(f *diagnose.Finding) string {
 	return strings.Join(names, " ")
 }
 
-// summary counts the grave ones, for the tabs and for the status line.
+// summary counts the findings by severity, at the right end of the tabs.
 func (l *findingList) summary() line {
 	out := line{}
+	n := monitor.BySeverity(l.all)
 	for _, s := range monitor.Severities {
-		n := 0
-		for i := range l.all {
-			if l.all[i].Severity == s {
-				n++
-			}
-		}
-		if n > 0 {
-			words := map[monitor.Severity][2]string{
-				monitor.SeverityError: {"error", "errors"}, monitor.SeverityWarning: {"warning", "warnings"}, monitor.SeverityInfo: {"note", "notes"},
-			}[s]
-			out = out.add(severityLooks[s].st, plural(uint64(n), words[0], words[1])+" ")
+		if n[s] > 0 {
+			out = out.add(severityLooks[s].st, count(uint64(n[s]))+" "+s.Noun(n[s])+" ")
 		}
 	}
 	return out
@@ -220,10 +212,7 @@ func (l *findingList) summary() line {
 
 // grave is the worst there is, in a few words; "" if nothing is worse than a note.
 func (l *findingList) grave() (text string, st style) {
-	n := map[monitor.Severity]int{}
-	for i := range l.all {
-		n[l.all[i].Severity]++
-	}
+	n := monitor.BySeverity(l.all)
 	switch {
 	case n[monitor.SeverityError] > 0:
 		return "✗ " + plural(uint64(n[monitor.SeverityError]), "error found, see 3", "errors found, see 3"), stFail
