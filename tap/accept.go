@@ -26,9 +26,10 @@ func (t *tap) acceptLoop() {
 		case err != nil:
 			failures++
 			t.acceptFailed(failures, err)
+			t.server.pause(acceptPause)
 			continue
 		case failures > 0:
-			t.server.health(t.spec.Name, monitor.HealthOK, fmt.Sprintf("accepting again after %d failures", failures))
+			t.acceptsAgain(failures)
 			failures = 0
 		}
 		t.accepted(conn)
@@ -38,7 +39,10 @@ func (t *tap) acceptLoop() {
 func (t *tap) acceptFailed(failures int, err error) {
 	t.server.acceptErrors.Add(1)
 	t.server.health(t.spec.Name, monitor.HealthWarning, fmt.Sprintf("cannot accept connections (%d times): %v", failures, err))
-	t.server.pause(acceptPause)
+}
+
+func (t *tap) acceptsAgain(failures int) {
+	t.server.health(t.spec.Name, monitor.HealthOK, fmt.Sprintf("accepting again after %d failures", failures))
 }
 
 // pause waits for d, or until Close; then it returns false.
@@ -55,38 +59,51 @@ func (s *Server) pause(d time.Duration) bool {
 
 func (t *tap) accepted(client net.Conn) {
 	s := t.server
-	at := s.now()
-	tun := &tunnel{tap: t, began: at}
-	tun.conns[ws.FromClient] = client
+	tun := newTunnel(t)
+	tun.sockets[ws.FromClient] = client
 	if !s.begin(tun) {
 		client.Close()
 		return
 	}
-	tun.seen.open(t, at, client)
-	s.wg.Go(tun.connect) // ends by itself within the dial timeout
+	tun.seen.open(t, tun.began, addrText(client.RemoteAddr()), t.acceptedAt(client))
+	s.wg.Go(func() { tun.connect(client) }) // ends by itself within the dial timeout
 }
 
-// connect dials the upstream and hands over to the two copy loops. It has a
-// goroutine of its own, which ends with it, because dialling needs a larger
-// stack than an idle connection should keep.
-func (t *tunnel) connect() {
+// acceptedAt is the address that the peer dialled: of a wildcard listener it is
+// one of many, and nginx's log names that one.
+func (t *tap) acceptedAt(client net.Conn) string {
+	if t.spec.Listen.Network == "unix" {
+		return t.listen
+	}
+	if at := addrText(client.LocalAddr()); at != t.listen {
+		return at
+	}
+	return t.listen // the one string for all
+}
+
+// connect dials the upstream and hands over to a mover. It has a goroutine of
+// its own, which ends with it, because dialling needs a larger stack than an
+// idle connection should keep.
+func (t *tunnel) connect(client net.Conn) {
 	s := t.tap.server
 	upstream := t.tap.spec.Upstream
 	ctx, cancel := context.WithTimeout(s.ctx, s.opts.DialTimeout)
 	defer cancel()
-	server, err := s.opts.Dial(ctx, upstream.Network, upstream.Address)
+	server, err := s.dial(ctx, upstream.Network, upstream.Address)
 	if err != nil {
 		t.dialFailed(err)
 		return
 	}
-	t.conns[ws.FromServer] = server
 	t.seen.dialed(addrText(server.LocalAddr()), addrText(server.RemoteAddr()))
+	if !s.takeOver(t, client, server) {
+		newCopied(t, client, server)
+	}
 	if !s.connected(t) {
 		t.stopped.Store(true)
 		t.finish()
 		return
 	}
-	t.start()
+	t.move.start()
 }
 
 // dialFailed tells why and resets the client, which is what a refused
@@ -94,7 +111,7 @@ func (t *tunnel) connect() {
 func (t *tunnel) dialFailed(err error) {
 	s := t.tap.server
 	defer s.forget(t)
-	client := t.conns[ws.FromClient]
+	client := t.sockets[ws.FromClient]
 	if s.ctx.Err() != nil { // given up because of Close, not because of the server
 		t.seen.close(s.now(), true)
 		closeWrite(client)

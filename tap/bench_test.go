@@ -13,8 +13,8 @@ import (
 // is the cpu-ns/op above direct's: client and server run in the same process.
 func BenchmarkEcho(b *testing.B) {
 	b.Run("direct", func(b *testing.B) { benchmarkEcho(b, directPair) })
-	b.Run("plain", func(b *testing.B) { benchmarkEcho(b, tapPair(true)) })
-	b.Run("raw", func(b *testing.B) { benchmarkEcho(b, tapPair(false)) })
+	b.Run("copied", func(b *testing.B) { benchmarkEcho(b, tapPair(copiedWay)) })
+	b.Run("polled", func(b *testing.B) { benchmarkEcho(b, tapPair(polledWay)) })
 }
 
 func directPair(b *testing.B) (client, server net.Conn) {
@@ -34,9 +34,9 @@ func directPair(b *testing.B) (client, server net.Conn) {
 	return c, s
 }
 
-func tapPair(plain bool) func(b *testing.B) (client, server net.Conn) {
+func tapPair(way way) func(b *testing.B) (client, server net.Conn) {
 	return func(b *testing.B) (client, server net.Conn) {
-		return newRig(b, rigOptions{plain: plain}).pair()
+		return newRig(b, rigOptions{way: way}).pair()
 	}
 }
 
@@ -74,15 +74,15 @@ func cpuTime() time.Duration {
 // tap's share is what it has above direct.
 func BenchmarkIdle(b *testing.B) {
 	b.Run("direct", func(b *testing.B) { benchmarkIdle(b, directPair) })
-	b.Run("plain", func(b *testing.B) { benchmarkIdle(b, sharedTapPair(true)) })
-	b.Run("raw", func(b *testing.B) { benchmarkIdle(b, sharedTapPair(false)) })
+	b.Run("copied", func(b *testing.B) { benchmarkIdle(b, sharedTapPair(copiedWay)) })
+	b.Run("polled", func(b *testing.B) { benchmarkIdle(b, sharedTapPair(polledWay)) })
 }
 
-func sharedTapPair(plain bool) func(b *testing.B) (client, server net.Conn) {
+func sharedTapPair(way way) func(b *testing.B) (client, server net.Conn) {
 	var r *rig
 	return func(b *testing.B) (client, server net.Conn) {
 		if r == nil || r.t != b {
-			r = newRig(b, rigOptions{plain: plain})
+			r = newRig(b, rigOptions{way: way})
 		}
 		return r.pair()
 	}

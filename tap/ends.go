@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -55,7 +55,7 @@ func dialErrorText(err error, timeout time.Duration) (string, int) {
 
 // closeWrite sends a FIN. An error means that the side is dead, which its own
 // loop finds out.
-func closeWrite(c net.Conn) {
+func closeWrite(c io.Closer) {
 	if c, ok := c.(interface{ CloseWrite() error }); ok {
 		c.CloseWrite()
 	}
@@ -64,7 +64,7 @@ func closeWrite(c net.Conn) {
 // setReset makes the coming Close send a reset instead of a FIN. Unix sockets
 // have none; closing one is an end to its peer, and ECONNRESET if we had not
 // read everything.
-func setReset(c net.Conn) {
+func setReset(c io.Closer) {
 	if c, ok := c.(interface{ SetLinger(sec int) error }); ok {
 		c.SetLinger(0)
 	}

@@ -22,6 +22,7 @@ type tap struct {
 	ln     net.Listener
 	file   fs.FileInfo // of the unix socket that is ours
 	closed bool
+	direct *direct // has the listener now; nil: ln has
 }
 
 // open begins to listen.
@@ -59,6 +60,10 @@ func (t *tap) close() {
 			os.Remove(t.spec.Listen.Address)
 		}
 	}
+	if t.direct != nil {
+		t.direct.close()
+		return
+	}
 	t.ln.Close()
 }
 
@@ -74,6 +79,14 @@ func (s *Server) listenDefault(network, address string) (net.Listener, error) {
 	lc := net.ListenConfig{KeepAlive: s.keepAlive()}
 	lc.SetMultipathTCP(false)
 	return lc.Listen(s.ctx, network, address)
+}
+
+// dial opens a connection to an upstream.
+func (s *Server) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if s.opts.Dial != nil {
+		return s.opts.Dial(ctx, network, address)
+	}
+	return s.dialDefault(ctx, network, address)
 }
 
 func (s *Server) dialDefault(ctx context.Context, network, address string) (net.Conn, error) {

@@ -2,7 +2,6 @@ package tap
 
 import (
 	"fmt"
-	"net"
 	"sync/atomic"
 	"time"
 
@@ -20,22 +19,10 @@ type observed struct {
 	broken atomic.Bool
 }
 
-func (o *observed) open(t *tap, at monitor.Time, client net.Conn) {
+func (o *observed) open(t *tap, at monitor.Time, client, listen string) {
 	o.tap = t
 	defer o.rescue()
-	o.stream = t.server.hub.Open(t.spec.Name, at, addrText(client.RemoteAddr()), t.acceptedAt(client))
-}
-
-// acceptedAt is the address that the peer dialled: of a wildcard listener it is
-// one of many, and nginx's log names that one.
-func (t *tap) acceptedAt(client net.Conn) string {
-	if t.spec.Listen.Network == "unix" {
-		return t.listen
-	}
-	if at := addrText(client.LocalAddr()); at != t.listen {
-		return at
-	}
-	return t.listen // the one string for all
+	o.stream = t.server.hub.Open(t.spec.Name, at, client, listen)
 }
 
 // tunnel says that bytes may be written before they are told.

@@ -3,7 +3,6 @@ package tap
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -15,21 +14,22 @@ import (
 
 // tunnel is one accepted connection and the one we dialled for it.
 //
-// Two copy loops move its bytes, one for each direction, and the one that
-// returns last ends it. No descriptor is closed before that: its number would
-// be given to the next connection while a loop may still use it. To make the
-// loops return, abort sets a deadline that is past.
+// A mover moves its bytes and tells the tunnel how each direction ends; the
+// tunnel passes that on, and finishes when both directions are over. No
+// descriptor is closed before that: its number would be given to the next
+// connection while the mover may still use it.
 type tunnel struct {
 	tap   *tap
 	seen  observed
 	began monitor.Time
+	move  mover
 
-	conns     [2]net.Conn // by the direction whose bytes come out of it
+	sockets   [2]io.Closer // by the direction whose bytes come out of it
 	flows     [2]flow
-	connected bool     // guarded by Server.mu
+	abortable bool     // move is there; guarded by Server.mu
+	connected bool     // both sockets are; guarded by Server.mu
 	acked     [2]acked // by direction; used by watchAcks alone
 
-	running atomic.Int32 // copy loops
 	fins    atomic.Int32 // directions that ended with a FIN
 	failed  atomic.Bool  // a side is dead: the other has to learn it by a reset
 	stopped atomic.Bool  // Server.Close
@@ -38,97 +38,59 @@ type tunnel struct {
 // flow is one direction of a tunnel. Its source is where its bytes come from,
 // its sink where they go.
 type flow struct {
-	t    *tunnel
-	dir  ws.Direction
-	move mover
-	wait waiting
+	t   *tunnel
+	dir ws.Direction
 
 	finSent   atomic.Bool  // its end was passed on to the sink
 	sinkLost  atomic.Bool  // a write found the sink dead
-	sinkReset bool         // and was told of a reset, or its like; read when both loops are done
+	sinkReset bool         // and was told of a reset, or its like; read when both directions are over
 	deadAt    monitor.Time // when the source's end was read off a dead socket, see sourceEnded
 }
 
-// mover is a way of moving the bytes of one flow.
+// mover is a way of moving the bytes of a tunnel: polled for plain sockets on
+// Linux, copied for everything else.
 type mover interface {
-	// move hands what it reads to flow.pass until the source ends, which is
-	// io.EOF, or one of the two fails.
-	move() (readErr, writeErr error)
-	// write writes all of p to the sink.
-	write(p []byte) error
-	// awaitReset waits, after the source's FIN, for its reset. It returns false
-	// when the source's read deadline passes, or at once if it cannot know.
-	awaitReset() bool
+	// start begins to relay; both sockets are there.
+	start()
+	// write writes all of p to f's sink, or takes care that it will be.
+	write(f *flow, p []byte) error
+	// tell tells the stream of bytes of the opening handshake.
+	tell(f *flow, at monitor.Time, p []byte)
+	// abort makes both directions end. It returns before they have, and any
+	// goroutine may call it.
+	abort()
 }
 
-// start begins to relay; both conns are there.
-func (t *tunnel) start() {
+// newTunnel makes the tunnel of a connection that was just accepted.
+func newTunnel(at *tap) *tunnel {
+	t := &tunnel{tap: at, began: at.server.now()}
 	for dir := range t.flows {
-		f := &t.flows[dir]
-		f.t, f.dir = t, ws.Direction(dir)
-		f.move = t.tap.server.newMover(f)
+		t.flows[dir].t, t.flows[dir].dir = t, ws.Direction(dir)
 	}
-	t.running.Store(2)
-	t.tap.server.wg.Add(2)
-	go t.copyFromClient()
-	go t.copyFromServer()
-}
-
-// The loops are ended by their source, or by abort.
-func (t *tunnel) copyFromClient() { t.copy(&t.flows[ws.FromClient]) }
-func (t *tunnel) copyFromServer() { t.copy(&t.flows[ws.FromServer]) }
-
-func (t *tunnel) copy(f *flow) {
-	defer t.tap.server.wg.Done()
-	readErr, writeErr := f.move.move()
-	at := t.now()
-	switch {
-	case writeErr != nil:
-		t.sinkFailed(f, at, writeErr)
-	case readErr == io.EOF:
-		t.sourceEnded(f, at)
-	default:
-		t.sourceFailed(f, at, readErr)
-	}
-	if t.running.Add(-1) == 0 {
-		t.finish()
-	}
+	return t
 }
 
 // pass takes what was just read: on it goes, and the stream is told. During
 // the opening handshake it is told first, so that a cause is on record before
 // its effect; later, telling must not delay the bytes.
 func (f *flow) pass(p []byte) error {
-	at := f.t.now()
-	if !f.t.seen.tunnel() {
-		f.tellApart(at, p)
-		return f.move.write(p)
+	t := f.t
+	at := t.now()
+	if !t.seen.tunnel() {
+		t.move.tell(f, at, p)
+		return t.move.write(f, p)
 	}
-	err := f.move.write(p)
-	f.t.seen.bytes(f.dir, at, p)
+	err := t.move.write(f, p)
+	t.seen.bytes(f.dir, at, p)
 	return err
 }
 
-// tellApart tells the stream from a goroutine of its own and waits for it.
-// Decoding a handshake needs 8 KiB of stack, and a stack that has once grown
-// does not get small again: the loop would keep it for as long as it lives.
-func (f *flow) tellApart(at monitor.Time, p []byte) {
-	told := make(chan struct{})
-	go f.tell(at, p, told)
-	<-told
-}
-
-func (f *flow) tell(at monitor.Time, p []byte, told chan<- struct{}) {
-	defer close(told)
-	f.t.seen.bytes(f.dir, at, p)
-}
-
-// sourceEnded passes a FIN on. The other direction may go on for long, so it
-// stays to see whether the source, which sends no more, resets instead.
+// sourceEnded passes a FIN on. The other direction may go on for long, so one
+// should stay to see whether the source, which sends no more, resets instead.
 func (t *tunnel) sourceEnded(f *flow, at monitor.Time) {
 	back := t.back(f)
 	// The kernel reports a reset once, to whoever calls next. If a write of the
-	// other loop got it, our read finds a plain end: no FIN, and not to be
+	// other direction got it, our read finds a plain end: no FIN, and not to be
 	// passed on as one. Such a socket is closed although we never sent our FIN.
 	// (The flag is looked at second: it is set before the FIN is sent.)
 	if isClosed(f.source()) && !back.finSent.Load() || back.sinkLost.Load() {
@@ -139,13 +101,7 @@ func (t *tunnel) sourceEnded(f *flow, at monitor.Time) {
 	t.sideEnded(f.dir, at, monitor.HowFIN, "")
 	f.finSent.Store(true)
 	closeWrite(f.sink())
-	if t.fins.Add(1) == 2 {
-		wakeReader(f.sink()) // the other loop, which stayed
-		return
-	}
-	if !back.sinkLost.Load() && f.move.awaitReset() {
-		t.fail()
-	}
+	t.fins.Add(1)
 }
 
 // sourceFailed: nothing can be delivered to a dead source either.
@@ -159,28 +115,34 @@ func (t *tunnel) sourceFailed(f *flow, at monitor.Time, err error) {
 }
 
 // sinkFailed: the sink is dead, but what it sent before may still be on its
-// way through the other loop, which comes to its end by itself.
+// way in the other direction, which comes to its end by itself.
 func (t *tunnel) sinkFailed(f *flow, at monitor.Time, err error) {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		if err := f.wait.sourceError(); err != nil {
-			t.sourceFailed(f, at, err)
-		}
-		return
-	}
 	back := t.back(f)
-	// EPIPE says that the end was known before: the other loop tells how.
+	// EPIPE says that the end was known before: the other direction tells how.
 	if f.sinkReset = !errors.Is(err, syscall.EPIPE); f.sinkReset {
 		how, text := howEnded(err)
 		t.sideEnded(back.dir, at, how, text)
 	}
 	t.failed.Store(true)
 	f.sinkLost.Store(true)
-	if back.finSent.Load() {
-		wakeReader(f.sink()) // it waits for the reset that this write has taken
-	}
 }
 
-// finish ends a tunnel whose loops have returned, or never began.
+// waitPatience is for how long the bytes of a dead source may make no progress
+// towards a sink that lives.
+const waitPatience = time.Second
+
+// blocked tells that f's bytes begin or cease to wait for the sink.
+func (f *flow) blocked(now bool) {
+	n := int64(1)
+	if !now {
+		n = -1
+	}
+	f.t.tap.server.stalled.Add(n)
+	f.t.seen.blocked(f.dir, f.t.now(), now)
+}
+
+// finish ends a tunnel whose directions are over, or never began. It may wait,
+// see resetBoth.
 func (t *tunnel) finish() {
 	at := t.now()
 	for i := range t.flows {
@@ -195,11 +157,11 @@ func (t *tunnel) finish() {
 	case t.failed.Load():
 		t.resetBoth()
 	case stopped:
-		for _, c := range t.conns {
+		for _, c := range t.sockets {
 			closeWrite(c) // Close alone makes a reset if something is unread
 		}
 	}
-	for _, c := range t.conns {
+	for _, c := range t.sockets {
 		c.Close()
 	}
 	t.tap.server.forget(t)
@@ -209,7 +171,7 @@ func (t *tunnel) finish() {
 // soon as it has everything we wrote to it, for a reset empties our queue.
 func (t *tunnel) resetBoth() {
 	deadline := time.Now().Add(resetPatience)
-	for _, c := range t.conns {
+	for _, c := range t.sockets {
 		for pause := time.Millisecond; hasUnsent(c) && time.Now().Before(deadline); pause = min(2*pause, 50*time.Millisecond) {
 			if !t.tap.server.pause(pause) {
 				break
@@ -219,10 +181,15 @@ func (t *tunnel) resetBoth() {
 	}
 }
 
+// waitsToReset says that finish has to wait.
+func (t *tunnel) waitsToReset() bool {
+	return t.failed.Load() && (hasUnsent(t.sockets[0]) || hasUnsent(t.sockets[1]))
+}
+
 // fail ends the tunnel because a side is dead.
 func (t *tunnel) fail() {
 	t.failed.Store(true)
-	t.abort()
+	t.move.abort()
 }
 
 // sideEnded tells how a side ended. Once the relay is being stopped the ends are
@@ -241,26 +208,15 @@ func (t *tunnel) markStopped() {
 	}
 }
 
-// stop ends the tunnel for Server.Close, which holds Server.mu.
+// stop ends the tunnel for Server.Close, which holds Server.mu. One for which Go
+// dials ends with its dial.
 func (t *tunnel) stop() {
-	if t.connected {
-		t.abort()
+	if t.abortable {
+		t.move.abort()
 	}
 }
 
-// abort makes both loops return.
-func (t *tunnel) abort() {
-	for _, c := range t.conns {
-		c.SetDeadline(past)
-	}
-}
-
-var past = time.Unix(1, 0)
-
-func wakeReader(c net.Conn) { c.SetReadDeadline(past) }
-
-func (t *tunnel) now() monitor.Time    { return t.tap.server.now() }
-func (t *tunnel) back(f *flow) *flow   { return &t.flows[f.dir.Other()] }
-func (f *flow) source() net.Conn       { return f.t.conns[f.dir] }
-func (f *flow) sink() net.Conn         { return f.t.conns[f.dir.Other()] }
-func (f *flow) sourceUnwritable() bool { return f.t.back(f).sinkLost.Load() }
+func (t *tunnel) now() monitor.Time  { return t.tap.server.now() }
+func (t *tunnel) back(f *flow) *flow { return &t.flows[f.dir.Other()] }
+func (f *flow) source() io.Closer    { return f.t.sockets[f.dir] }
+func (f *flow) sink() io.Closer      { return f.t.sockets[f.dir.Other()] }

@@ -20,11 +20,11 @@ import (
 func TestEndsThatComeWithTheLastBytes(t *testing.T) {
 	const times = 1000
 	ends := map[string]func(net.Conn){"fin": func(c net.Conn) { c.Close() }, "reset": resetNow}
-	eachMover(t, func(t *testing.T, plain bool) {
+	eachWay(t, func(t *testing.T, way way) {
 		for name, end := range ends {
 			for _, dir := range []ws.Direction{ws.FromClient, ws.FromServer} {
 				t.Run(name+" "+dir.String(), func(t *testing.T) {
-					r := newRig(t, rigOptions{plain: plain})
+					r := newRig(t, rigOptions{way: way})
 					for range times {
 						r.lastBytes(dir, end, name == "reset")
 					}
@@ -56,8 +56,8 @@ func (r *rig) lastBytes(dir ws.Direction, end func(net.Conn), reset bool) {
 
 func TestHalfCloseKeepsTheOtherWayOpen(t *testing.T) {
 	for _, dir := range []ws.Direction{ws.FromClient, ws.FromServer} {
-		eachMover(t, func(t *testing.T, plain bool) {
-			r := newRig(t, rigOptions{plain: plain})
+		eachWay(t, func(t *testing.T, way way) {
+			r := newRig(t, rigOptions{way: way})
 			from, to := r.pair()
 			upgrade(t, from, to)
 			if dir == ws.FromServer {
@@ -80,8 +80,8 @@ func TestHalfCloseKeepsTheOtherWayOpen(t *testing.T) {
 // What was sent before a reset must not be thrown away by it on our way out,
 // not even if the receiver takes its time.
 func TestResetComesAfterTheBytesBeforeIt(t *testing.T) {
-	eachMover(t, func(t *testing.T, plain bool) {
-		r := newRig(t, rigOptions{plain: plain})
+	eachWay(t, func(t *testing.T, way way) {
+		r := newRig(t, rigOptions{way: way})
 		client, server := r.pair()
 		server.(*net.TCPConn).SetReadBuffer(32 << 10)
 		want := bytes.Repeat([]byte("x"), 200<<10)
@@ -98,8 +98,8 @@ func TestResetComesAfterTheBytesBeforeIt(t *testing.T) {
 }
 
 func TestResetReachesASendingServer(t *testing.T) {
-	eachMover(t, func(t *testing.T, plain bool) {
-		r := newRig(t, rigOptions{plain: plain})
+	eachWay(t, func(t *testing.T, way way) {
+		r := newRig(t, rigOptions{way: way})
 		client, server := r.pair()
 		exchange(t, client, server, "go")
 		failed := make(chan error, 1)
@@ -124,8 +124,8 @@ func TestResetReachesASendingServer(t *testing.T) {
 // A write may take a reset out of the kernel before the read sees it, which
 // then finds a plain end. It must be a reset on record and for the other side.
 func TestResetFoundByAWrite(t *testing.T) {
-	eachMover(t, func(t *testing.T, plain bool) {
-		r := newRig(t, rigOptions{plain: plain})
+	eachWay(t, func(t *testing.T, way way) {
+		r := newRig(t, rigOptions{way: way})
 		for range 40 {
 			client, server := r.pair()
 			upgrade(t, client, server)
@@ -149,8 +149,8 @@ func (neverEnding) Read(p []byte) (int, error) { return len(p), nil }
 // A server that closes while the client goes on sending ended with a FIN; the
 // reset that answers the client's bytes came later.
 func TestFinBeforeReset(t *testing.T) {
-	eachMover(t, func(t *testing.T, plain bool) {
-		r := newRig(t, rigOptions{plain: plain})
+	eachWay(t, func(t *testing.T, way way) {
+		r := newRig(t, rigOptions{way: way})
 		for range 40 {
 			client, server := r.pair()
 			upgrade(t, client, server)
@@ -186,8 +186,8 @@ func TestResetAfterHalfClose(t *testing.T) {
 // A source that dies while its bytes wait for a receiver that never reads
 // again must not keep the tunnel.
 func TestResetWhileTheReceiverStalls(t *testing.T) {
-	eachMover(t, func(t *testing.T, plain bool) {
-		r := newRig(t, rigOptions{plain: plain})
+	eachWay(t, func(t *testing.T, way way) {
+		r := newRig(t, rigOptions{way: way})
 		client, server := r.pair()
 		go io.Copy(server, neverEnding{})
 		r.until("a direction stalls", func() bool { return r.server.Counts().Stalled == 1 })
@@ -203,8 +203,8 @@ func TestResetWhileTheReceiverStalls(t *testing.T) {
 
 func TestBackPressure(t *testing.T) {
 	const total = 64 << 20
-	eachMover(t, func(t *testing.T, plain bool) {
-		r := newRig(t, rigOptions{plain: plain})
+	eachWay(t, func(t *testing.T, way way) {
+		r := newRig(t, rigOptions{way: way})
 		client, server := r.pair()
 		upgrade(t, client, server)
 		exchange(t, server, client, "\x82\x7f\x00\x00\x00\x00\x04\x00\x00\x00") // one frame of all that follows
@@ -275,8 +275,8 @@ func TestBytesArriveIdentical(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	for _, upgraded := range []bool{true, false} {
-		eachMover(t, func(t *testing.T, plain bool) {
-			r := newRig(t, rigOptions{plain: plain})
+		eachWay(t, func(t *testing.T, way way) {
+			r := newRig(t, rigOptions{way: way})
 			client, server := r.pair()
 			if upgraded {
 				upgrade(t, client, server)
@@ -322,8 +322,8 @@ func checkBytes(t *testing.T, c net.Conn, seed uint64, size int) {
 }
 
 func TestPlainHTTPKeepAlive(t *testing.T) {
-	eachMover(t, func(t *testing.T, plain bool) {
-		r := newRig(t, rigOptions{plain: plain})
+	eachWay(t, func(t *testing.T, way way) {
+		r := newRig(t, rigOptions{way: way})
 		client, server := r.pair()
 		for range 10 {
 			exchange(t, client, server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -36,7 +37,7 @@ type rig struct {
 }
 
 type rigOptions struct {
-	plain    bool
+	way      way
 	listen   string // default 127.0.0.1:0
 	upstream string // default a new listener on 127.0.0.1
 	tap      Options
@@ -61,7 +62,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	}
 	r.hub = &observe.Hub{Instance: 1, Emit: r.emit, Redact: redact.New([]byte("key"))}
 	r.server = New(r.hub, specs, o.tap, func() monitor.Time { return monitor.TimeOf(time.Now()) })
-	r.server.alwaysPlain = o.plain
+	o.way.apply(r.server)
 	if o.prepare != nil {
 		o.prepare(r)
 	}
@@ -116,8 +117,7 @@ type halfCloser interface {
 
 func (r *rig) dial() halfCloser {
 	r.t.Helper()
-	a := r.server.taps[0].ln.Addr()
-	c, err := net.Dial(a.Network(), a.String())
+	c, err := net.Dial(r.server.taps[0].spec.Listen.Network, strings.TrimPrefix(r.server.Taps()[0].Listen, "unix:"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -162,10 +162,31 @@ func (r *rig) until(what string, ok func() bool) {
 	}
 }
 
-// eachMover runs a test over both ways of moving bytes.
-func eachMover(t *testing.T, test func(t *testing.T, plain bool)) {
-	t.Run("raw", func(t *testing.T) { test(t, false) })
-	t.Run("plain", func(t *testing.T) { test(t, true) })
+// way is how connections are made and bytes moved.
+type way string
+
+const (
+	polledWay way = ""      // where there is a loop, all by it
+	takenWay  way = "taken" // Go's net accepts and dials, the loop moves
+	copiedWay way = "copied"
+)
+
+func (w way) apply(s *Server) {
+	switch w {
+	case takenWay:
+		if s.opts.Dial == nil {
+			s.opts.Dial = s.dialDefault
+		}
+	case copiedWay:
+		s.alwaysCopied = true
+	}
+}
+
+// eachWay runs a test over all of them.
+func eachWay(t *testing.T, test func(t *testing.T, way way)) {
+	t.Run("polled", func(t *testing.T) { test(t, polledWay) })
+	t.Run("taken over", func(t *testing.T) { test(t, takenWay) })
+	t.Run("copied", func(t *testing.T) { test(t, copiedWay) })
 }
 
 // upgrade takes a pair through an opening handshake.

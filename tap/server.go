@@ -18,11 +18,12 @@ type Server struct {
 	now  func() monitor.Time
 	taps []*tap
 
-	alwaysPlain bool // tests: never the raw way of moving bytes
+	alwaysCopied bool // tests: never the polled way of moving bytes
+	loops        loops
 
 	ctx    context.Context // ended by Close: dials and waits
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // accept loops, dials, copy loops and watchAcks
+	wg     sync.WaitGroup // accept loops, dials, tunnels and watchAcks
 
 	stalled      atomic.Int64
 	acceptErrors atomic.Uint64
@@ -44,9 +45,6 @@ func New(hub *observe.Hub, specs []Spec, opts Options, now func() monitor.Time) 
 	if s.opts.Listen == nil {
 		s.opts.Listen = s.listenDefault
 	}
-	if s.opts.Dial == nil {
-		s.opts.Dial = s.dialDefault
-	}
 	for _, spec := range specs {
 		s.taps = append(s.taps, &tap{server: s, spec: spec})
 	}
@@ -67,8 +65,9 @@ func (s *Server) Listen() error {
 
 // Serve begins to accept, after Listen.
 func (s *Server) Serve() {
+	s.startLoops()
 	for _, t := range s.taps {
-		s.wg.Go(t.acceptLoop) // until its listener is closed
+		s.serve(t)
 	}
 	s.wg.Go(s.watchAcks) // until Close
 }
@@ -113,6 +112,7 @@ func (s *Server) Close() {
 	}
 	s.mu.Unlock()
 	s.wg.Wait()
+	s.endLoops()
 }
 
 // MarkStopped says that Close comes next: whatever ends from now on is the
@@ -160,6 +160,9 @@ func (s *Server) begin(t *tunnel) bool {
 		return false
 	}
 	s.live[t] = struct{}{}
+	if t.abortable = t.move != nil; t.abortable {
+		s.wg.Add(1) // until its mover is done
+	}
 	return true
 }
 
@@ -171,7 +174,7 @@ func (s *Server) connected(t *tunnel) bool {
 	if s.closing {
 		return false
 	}
-	t.connected = true
+	t.abortable, t.connected = true, true
 	return true
 }
 

@@ -112,14 +112,14 @@ func TestCloseLeavesTheSocketOfASuccessor(t *testing.T) {
 }
 
 func TestUnixSockets(t *testing.T) {
-	eachMover(t, func(t *testing.T, plain bool) {
+	eachWay(t, func(t *testing.T, way way) {
 		dir := shortDir(t)
 		listen, upstream := filepath.Join(dir, "tap"), filepath.Join(dir, "upstream")
 		ln, err := net.Listen("unix", upstream)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := newRig(t, rigOptions{plain: plain, listen: "unix:" + listen, upstream: "unix:" + upstream,
+		r := newRig(t, rigOptions{way: way, listen: "unix:" + listen, upstream: "unix:" + upstream,
 			prepare: func(r *rig) { r.useUpstream(ln) }})
 		client, server := r.pair()
 		upgrade(t, client, server)
@@ -287,8 +287,8 @@ func TestCloseWhileWeDial(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
-	eachMover(t, func(t *testing.T, plain bool) {
-		r := newRig(t, rigOptions{plain: plain})
+	eachWay(t, func(t *testing.T, way way) {
+		r := newRig(t, rigOptions{way: way})
 		client, server := r.pair()
 		upgrade(t, client, server)
 		if err := r.server.Drain(withTimeout(t, time.Millisecond)); err == nil || !strings.Contains(err.Error(), "1 connection") {
@@ -313,8 +313,8 @@ func TestDrain(t *testing.T) {
 }
 
 func TestCloseEndsTunnelsWithAFin(t *testing.T) {
-	eachMover(t, func(t *testing.T, plain bool) {
-		r := newRig(t, rigOptions{plain: plain})
+	eachWay(t, func(t *testing.T, way way) {
+		r := newRig(t, rigOptions{way: way})
 		client, server := r.pair()
 		upgrade(t, client, server)
 		stuckClient, stuckServer := r.pair()
@@ -345,9 +345,9 @@ func TestPastTheConnLimit(t *testing.T) {
 }
 
 func TestADecodersPanicDoesNotReachTheTraffic(t *testing.T) {
-	eachMover(t, func(t *testing.T, plain bool) {
+	eachWay(t, func(t *testing.T, way way) {
 		var told atomic.Int32
-		r := newRig(t, rigOptions{plain: plain,
+		r := newRig(t, rigOptions{way: way,
 			tap: Options{OnHealth: func(string, monitor.HealthStatus, string) { told.Add(1) }},
 			prepare: func(r *rig) {
 				r.hub.Emit = func(ev monitor.Event) bool {

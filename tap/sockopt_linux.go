@@ -1,6 +1,7 @@
 package tap
 
 import (
+	"io"
 	"net"
 	"syscall"
 	"time"
@@ -9,13 +10,21 @@ import (
 )
 
 // control calls f with c's descriptor, and reports whether it has one.
-func control(c net.Conn, f func(fd uintptr)) bool {
+func control(c io.Closer, f func(fd uintptr)) bool {
 	sc, ok := c.(syscall.Conn)
-	if !ok {
+	if !ok { // TLS, say
 		return false
 	}
 	rc, err := sc.SyscallConn()
 	return err == nil && rc.Control(f) == nil
+}
+
+func isTCP(c io.Closer) bool {
+	if s, ok := c.(*socket); ok {
+		return s.tcp
+	}
+	_, ok := c.(*net.TCPConn)
+	return ok
 }
 
 // tcpClose is TCP_CLOSE of the kernel's include/net/tcp_states.h.
@@ -23,8 +32,8 @@ const tcpClose = 7
 
 // isClosed says that a TCP connection is over: reset, given up, or ended in
 // both directions.
-func isClosed(c net.Conn) (closed bool) {
-	if _, ok := c.(*net.TCPConn); !ok {
+func isClosed(c io.Closer) (closed bool) {
+	if !isTCP(c) {
 		return false
 	}
 	control(c, func(fd uintptr) {
@@ -36,8 +45,8 @@ func isClosed(c net.Conn) (closed bool) {
 
 // progressOf asks how far a TCP peer has acknowledged what was sent to it
 // (struct tcp_info, linux/tcp.h).
-func progressOf(c net.Conn) (p ackProgress, ok bool) {
-	if _, tcp := c.(*net.TCPConn); !tcp {
+func progressOf(c io.Closer) (p ackProgress, ok bool) {
+	if !isTCP(c) {
 		return p, false
 	}
 	control(c, func(fd uintptr) {
@@ -52,8 +61,8 @@ func progressOf(c net.Conn) (p ackProgress, ok bool) {
 }
 
 // hasUnsent says that bytes wait which c's living peer has not acknowledged.
-func hasUnsent(c net.Conn) (unsent bool) {
-	if _, ok := c.(*net.TCPConn); !ok {
+func hasUnsent(c io.Closer) (unsent bool) {
+	if !isTCP(c) {
 		return false // a unix peer has what was written
 	}
 	control(c, func(fd uintptr) {
@@ -63,16 +72,8 @@ func hasUnsent(c net.Conn) (unsent bool) {
 	return unsent && !isClosed(c)
 }
 
-// pollError says that an error, a reset say, waits at a descriptor. It does
-// not take it.
-func pollError(fd uintptr) bool {
-	p := []unix.PollFd{{Fd: int32(fd)}}
-	_, err := unix.Poll(p, 0)
-	return err == nil && p[0].Revents&unix.POLLERR != 0
-}
-
 // pendingError takes the error that waits at c, if there is one.
-func pendingError(c net.Conn) (pending error) {
+func pendingError(c io.Closer) (pending error) {
 	control(c, func(fd uintptr) {
 		n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
 		if err == nil && n != 0 {

@@ -108,12 +108,12 @@ func (s *Server) connectedTunnels(list []*tunnel) []*tunnel {
 
 // askAcks asks both sockets: what is written to one came from the other.
 func (t *tunnel) askAcks(now monitor.Time) {
-	for d := range t.conns {
+	for d := range t.sockets {
 		from := ws.Direction(d)
 		if t.acked[d].idle(t.seen.lastByte(from)) {
 			continue
 		}
-		if p, ok := progressOf(t.conns[from.Other()]); ok {
+		if p, ok := progressOf(t.sockets[from.Other()]); ok {
 			t.seen.unacked(from, t.acked[d].next(p, now))
 		}
 	}

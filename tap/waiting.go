@@ -1,16 +1,13 @@
 package tap
 
 import (
+	"net"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// waitPatience is how often a write that waits looks whether it is still worth
-// waiting.
-const waitPatience = time.Second
-
-// waiting watches a write that waits for its receiver: it tells the stream, and
+// waiting watches a Write that waits for its receiver: it tells the stream, and
 // it finds out about a source that was reset meanwhile. Nobody reads the source
 // then, and a receiver that never reads again would keep the tunnel for ever.
 type waiting struct {
@@ -18,56 +15,36 @@ type waiting struct {
 	timer  *time.Timer
 	active bool // between begin and end
 	told   bool
-	moved  bool  // since the last look
 	err    error // of the source: why the write was given up
 }
 
-// begin says that a write of f waits, or in patience may be found to.
-func (w *waiting) begin(f *flow, patience time.Duration) {
+// begin says that a Write of f to sink begins.
+func (w *waiting) begin(f *flow, sink net.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.active = true
-	if patience == 0 {
-		w.tell(f)
-		patience = waitPatience
-	}
 	if w.timer == nil {
-		w.timer = time.AfterFunc(patience, func() { w.look(f) })
+		w.timer = time.AfterFunc(writePatience, func() { w.look(f, sink) })
 		return
 	}
-	w.timer.Reset(patience)
-}
-
-func (w *waiting) tell(f *flow) {
-	w.told = true
-	f.t.tap.server.stalled.Add(1)
-	f.t.seen.blocked(f.dir, f.t.now(), true)
+	w.timer.Reset(writePatience)
 }
 
 // look is the timer's. It does nothing once end was called.
-func (w *waiting) look(f *flow) {
+func (w *waiting) look(f *flow, sink net.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.active {
 		return
 	}
 	if !w.told {
-		w.tell(f)
-	} else if !w.moved {
-		if w.err = f.sourceError(); w.err != nil {
-			f.sink().SetWriteDeadline(past)
-			return
-		}
+		w.told = true
+		f.blocked(true)
+	} else if w.err = f.sourceError(); w.err != nil {
+		sink.SetWriteDeadline(past)
+		return
 	}
-	w.moved = false
 	w.timer.Reset(waitPatience)
-}
-
-// progress says that a part was written.
-func (w *waiting) progress() {
-	w.mu.Lock()
-	w.moved = true
-	w.mu.Unlock()
 }
 
 // end says that the write is over. It must follow begin.
@@ -78,8 +55,7 @@ func (w *waiting) end(f *flow) {
 	w.timer.Stop()
 	if w.told {
 		w.told = false
-		f.t.tap.server.stalled.Add(-1)
-		f.t.seen.blocked(f.dir, f.t.now(), false)
+		f.blocked(false)
 	}
 }
 
@@ -96,7 +72,7 @@ func (f *flow) sourceError() error {
 	if err := pendingError(f.source()); err != nil {
 		return err
 	}
-	if f.sourceUnwritable() { // the other loop took the error, and told it
+	if f.t.back(f).sinkLost.Load() { // the other loop took the error, and told it
 		return syscall.ECONNRESET
 	}
 	return nil

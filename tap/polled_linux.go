@@ -1,0 +1,359 @@
+package tap
+
+import (
+	"io"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/ws"
+)
+
+// polled moves the bytes of a tunnel in a loop's goroutine. A connection at
+// rest holds no buffer, and is known to nobody but the kernel's epoll.
+//
+// What is read is written at once. If the sink does not take all of it, the
+// rest is kept, the source is not read any more, and the sink is asked to tell
+// when it takes more: so a slow receiver slows its sender down, as it would
+// without us.
+type polled struct {
+	t     *tunnel
+	loop  *loop
+	sides [2]side // by the direction whose bytes come out of it
+	done  bool
+}
+
+// side is a socket of a tunnel and the flow whose source it is.
+type side struct {
+	p    *polled
+	dir  ws.Direction
+	sock *socket
+	slot int32
+	asks uint32 // for these events, apart from always
+	deaf bool   // taken out of the epoll
+
+	phase phase
+	rest  []byte // read and not yet written; not empty while stalled
+
+	dead  error       // how the source died while its bytes wait
+	moved bool        // since the last look
+	look  *time.Timer // while dead and stalled
+}
+
+// phase is how far a flow is.
+type phase uint8
+
+const (
+	reading   phase = iota
+	stalled         // the rest waits for the sink
+	lingering       // a FIN was passed on; the source may still reset
+	over
+)
+
+const asksRead = unix.EPOLLIN | unix.EPOLLRDHUP
+
+// newPolled makes the mover of a tunnel, with the socket it has so far.
+func newPolled(l *loop, t *tunnel, client *socket) *polled {
+	p := &polled{t: t, loop: l}
+	for d := range p.sides {
+		p.sides[d].p, p.sides[d].dir = p, ws.Direction(d)
+	}
+	p.use(ws.FromClient, client)
+	t.move = p
+	return p
+}
+
+func (p *polled) use(dir ws.Direction, s *socket) {
+	p.sides[dir].sock, p.t.sockets[dir] = s, s
+}
+
+// start is the mover's.
+func (p *polled) start() {
+	p.t.tap.server.wg.Add(1) // until finish
+	p.loop.post(p.begin)
+}
+
+// begin begins to relay; both sockets are there.
+func (p *polled) begin() {
+	if p.done {
+		return // Close came first
+	}
+	for d := range p.sides {
+		if s := &p.sides[d]; s.slot == 0 && !s.watch(asksRead) {
+			p.t.fail()
+		}
+	}
+}
+
+// watch puts the socket into the epoll. If the kernel has no room the tunnel ends.
+func (s *side) watch(events uint32) bool {
+	slot, err := s.p.loop.watch(s.sock.fd, events, s)
+	if err != nil {
+		s.p.t.sideEnded(s.dir, s.p.t.now(), monitor.HowError, errText(err))
+		return false
+	}
+	s.slot, s.asks, s.deaf = slot, events, false
+	return true
+}
+
+func (s *side) flow() *flow { return &s.p.t.flows[s.dir] }
+func (s *side) back() *side { return &s.p.sides[s.dir.Other()] }
+
+// ready takes what the kernel tells of the socket: of a sink, then of a source.
+func (s *side) ready(events uint32) {
+	if events&(unix.EPOLLOUT|always) != 0 && s.back().phase == stalled {
+		s.back().flush()
+	}
+	switch s.phase {
+	case reading:
+		if events&(asksRead|always) != 0 {
+			s.read(events)
+		}
+	case stalled:
+		if events&always != 0 {
+			s.died()
+		}
+	case lingering:
+		if events&always != 0 {
+			s.lingered(events)
+		}
+	}
+	s.p.settle()
+}
+
+// readsAtOnce is after how many reads in a row others get a turn.
+const readsAtOnce = 16
+
+// read reads until there is nothing more. A read that does not fill the buffer
+// has taken all, but for an end that events may have told of.
+func (s *side) read(events uint32) {
+	buf := s.p.loop.buffer[:]
+	more := events&(unix.EPOLLRDHUP|always) != 0
+	for range readsAtOnce {
+		n, errno := s.sock.read(buf)
+		switch {
+		case errno == unix.EAGAIN:
+			return
+		case errno != 0:
+			s.ended(errno)
+			return
+		case n == 0:
+			s.ended(io.EOF)
+			return
+		}
+		if err := s.flow().pass(buf[:n]); err != nil {
+			s.sinkFailed(err)
+		}
+		if s.phase != reading || n < len(buf) && !more {
+			return
+		}
+	}
+}
+
+// ended: no more comes from the source.
+func (s *side) ended(err error) {
+	t, at := s.p.t, s.p.t.now()
+	if s.dead != nil { // the error was taken out of the kernel when it was found
+		err = s.dead
+	}
+	if err != io.EOF {
+		s.phase = over
+		t.sourceFailed(s.flow(), at, err)
+		return
+	}
+	s.phase = lingering
+	t.sourceEnded(s.flow(), at)
+	if t.fins.Load() == 2 {
+		s.phase, s.back().phase = over, over
+	}
+}
+
+// lingered: something came after the FIN, and only a reset can, or nothing ever
+// will.
+func (s *side) lingered(events uint32) {
+	s.phase = over
+	if events&unix.EPOLLERR != 0 {
+		s.p.t.fail()
+	}
+}
+
+// write is the mover's: what the kernel does not take becomes the rest.
+func (p *polled) write(f *flow, b []byte) error {
+	s := &p.sides[f.dir]
+	n, err := s.send(b)
+	if err == nil && n < len(b) {
+		s.stall(b[n:])
+	}
+	return err
+}
+
+// send writes what the kernel takes of b.
+func (s *side) send(b []byte) (n int, err error) {
+	sink := s.back().sock
+	for n < len(b) {
+		some, errno := sink.write(b[n:])
+		switch {
+		case errno == unix.EAGAIN:
+			return n, nil
+		case errno != 0:
+			return n, errno
+		}
+		n += some
+	}
+	return n, nil
+}
+
+// stall keeps what the sink does not take now.
+func (s *side) stall(rest []byte) {
+	s.phase, s.rest = stalled, append([]byte(nil), rest...)
+	s.flow().blocked(true)
+}
+
+// flush goes on with the rest.
+func (s *side) flush() {
+	n, err := s.send(s.rest)
+	s.rest = s.rest[n:]
+	s.moved = s.moved || n > 0
+	switch {
+	case err != nil:
+		s.unstall(over)
+		s.sinkFailed(err)
+	case len(s.rest) == 0:
+		s.unstall(reading)
+	}
+}
+
+func (s *side) unstall(next phase) {
+	s.phase, s.rest = next, nil
+	if s.look != nil {
+		s.look.Stop()
+		s.look = nil
+	}
+	s.flow().blocked(false)
+}
+
+// sinkFailed: the source is of no use any more. What still comes from the dead
+// sink is read to its end, unless that has come.
+func (s *side) sinkFailed(err error) {
+	s.phase = over
+	s.p.t.sinkFailed(s.flow(), s.p.t.now(), err)
+	switch back := s.back(); back.phase {
+	case lingering:
+		back.phase = over
+	case stalled:
+		back.dieWaiting(syscall.ECONNRESET)
+	}
+}
+
+// died: the source of a stalled flow has ended in both directions, or died.
+// Epoll cannot be told to keep that for later, so it is not asked any more.
+func (s *side) died() {
+	if !s.deaf {
+		s.deaf = true
+		unix.EpollCtl(s.p.loop.epoll, unix.EPOLL_CTL_DEL, s.sock.fd, nil)
+	}
+	if err := pendingError(s.sock); err != nil {
+		s.dieWaiting(err)
+	}
+}
+
+// dieWaiting remembers how the source died. What was read before may still
+// arrive, but not for ever: the sink may never read again.
+func (s *side) dieWaiting(err error) {
+	if s.dead != nil {
+		return
+	}
+	s.dead, s.moved = err, false
+	s.look = time.AfterFunc(waitPatience, func() { s.p.loop.post(s.lookAgain) })
+}
+
+func (s *side) lookAgain() {
+	if s.phase != stalled {
+		return
+	}
+	if s.moved {
+		s.moved = false
+		s.look.Reset(waitPatience)
+		return
+	}
+	s.unstall(over)
+	s.ended(s.dead)
+	s.p.settle()
+}
+
+// settle asks for the events that the phases need, or ends the tunnel.
+func (p *polled) settle() {
+	if p.sides[0].phase == over && p.sides[1].phase == over {
+		p.finish()
+		return
+	}
+	for d := range p.sides {
+		p.sides[d].ask()
+	}
+}
+
+func (s *side) ask() {
+	events := uint32(0)
+	if s.phase == reading {
+		events |= asksRead
+	}
+	if s.back().phase == stalled {
+		events |= unix.EPOLLOUT
+	}
+	switch {
+	case s.deaf && events&asksRead != 0:
+		s.p.loop.forget(s.slot)
+		if !s.watch(events) {
+			s.phase = over
+			s.p.t.fail()
+		}
+	case !s.deaf && events != s.asks:
+		s.asks = events
+		s.p.loop.change(s.sock.fd, s.slot, events)
+	}
+}
+
+// finish ends the tunnel, once. If it has to wait, a goroutine of its own does.
+func (p *polled) finish() {
+	if p.done {
+		return
+	}
+	p.done = true
+	for d := range p.sides {
+		if s := &p.sides[d]; s.slot != 0 {
+			p.loop.forget(s.slot)
+		}
+	}
+	wg := &p.t.tap.server.wg
+	if !p.t.waitsToReset() {
+		defer wg.Done()
+		p.t.finish()
+		return
+	}
+	for d := range p.sides {
+		unix.EpollCtl(p.loop.epoll, unix.EPOLL_CTL_DEL, p.sides[d].sock.fd, nil)
+	}
+	go func() { // until the reset was passed on, resetPatience at most
+		defer wg.Done()
+		p.t.finish()
+	}()
+}
+
+// tell is the mover's: the loop has stack enough to decode a handshake.
+func (p *polled) tell(f *flow, at monitor.Time, b []byte) { p.t.seen.bytes(f.dir, at, b) }
+
+// abort is the mover's.
+func (p *polled) abort() { p.loop.post(p.stop) }
+
+func (p *polled) stop() {
+	for d := range p.sides {
+		s := &p.sides[d]
+		if s.phase == stalled {
+			s.unstall(over)
+		}
+		s.phase = over
+	}
+	p.finish()
+}
