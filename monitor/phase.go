@@ -3,8 +3,8 @@ package monitor
 // phases is the transition table: phase × event type to phase. What must not
 // happen is counted as an oddity, and changes nothing.
 var phases = map[string][4]Phase{
-	"opened":      {odd, odd, odd, odd}, // a conn is opened once
-	"request":     {Connecting, odd, odd, odd},
+	"opened":      {odd, odd, odd, odd},            // a conn is opened once
+	"request":     {Connecting, odd, Closing, odd}, // a server may have ended before the client asked
 	"response":    {Connecting, odd, Closing, odd}, // to Open by its status, see applyResponse
 	"dial_error":  {Dead, odd, odd, odd},
 	"close_frame": {odd, Closing, Closing, odd},

@@ -57,13 +57,19 @@ func (m *copied) copy(f *flow) {
 	case writeErr != nil:
 		m.writeFailed(f, at, writeErr)
 	case readErr == io.EOF:
-		m.t.sourceEnded(f, at)
+		m.t.sourceEnded(f, at, m.isDead(f))
 	default:
 		m.t.sourceFailed(f, at, readErr)
 	}
 	if m.running.Add(-1) == 0 {
 		m.t.finish()
 	}
+}
+
+// isDead says that f's source is closed although we never sent our FIN. (The
+// flag is looked at second: it is set before the FIN is sent.)
+func (m *copied) isDead(f *flow) bool {
+	return isClosed(f.source()) && !m.t.back(f).finSent.Load()
 }
 
 // writeFailed tells a dead sink from a dead source: the wait for the sink was

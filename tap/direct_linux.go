@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -118,7 +119,8 @@ const acceptsAtOnce = 64
 
 func (d *direct) ready(uint32) {
 	for range acceptsAtOnce {
-		fd, peer, err := unix.Accept4(d.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		// Not package unix's: that asks for each socket's protocol too.
+		fd, peer, err := syscall.Accept4(d.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
 			d.accepted(&socket{fd: fd, tcp: d.tap.spec.Listen.Network == "tcp"}, sockaddrText(peer))
@@ -223,13 +225,15 @@ func (d *direct) connect() (*socket, error) {
 	return s, nil
 }
 
-func (c *dialling) ready(uint32) {
+func (c *dialling) ready(events uint32) {
 	p, t := c.p, c.p.t
 	c.timeout.Stop()
 	server := p.sides[ws.FromServer].sock
-	if err := pendingError(server); err != nil {
-		c.failed(err)
-		return
+	if events&always != 0 {
+		if err := pendingError(server); err != nil {
+			c.failed(err)
+			return
+		}
 	}
 	local := server.localText()
 	if local == c.d.server { // TCP's simultaneous open: nobody listens, and our own port was the one
@@ -273,7 +277,7 @@ func (c *dialling) failed(err error) {
 
 // localText is the socket's own address as events write it.
 func (s *socket) localText() string {
-	sa, err := unix.Getsockname(s.fd)
+	sa, err := syscall.Getsockname(s.fd)
 	if err != nil {
 		return ""
 	}
@@ -281,17 +285,17 @@ func (s *socket) localText() string {
 }
 
 // sockaddrText is addrText for the kernel's form of an address.
-func sockaddrText(sa unix.Sockaddr) string {
+func sockaddrText(sa syscall.Sockaddr) string {
 	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
+	case *syscall.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)).String()
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		addr := netip.AddrFrom16(sa.Addr).Unmap()
 		if sa.ZoneId != 0 && addr.Is6() {
 			addr = addr.WithZone(zoneName(sa.ZoneId))
 		}
 		return netip.AddrPortFrom(addr, uint16(sa.Port)).String()
-	case *unix.SockaddrUnix:
+	case *syscall.SockaddrUnix:
 		return addrText(&net.UnixAddr{Name: sa.Name, Net: "unix"})
 	}
 	return ""

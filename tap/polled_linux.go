@@ -164,7 +164,7 @@ func (s *side) ended(err error) {
 		return
 	}
 	s.phase = lingering
-	t.sourceEnded(s.flow(), at)
+	t.sourceEnded(s.flow(), at, false)
 	if t.fins.Load() == 2 {
 		s.phase, s.back().phase = over, over
 	}

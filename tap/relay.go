@@ -85,23 +85,22 @@ func (f *flow) pass(p []byte) error {
 	return err
 }
 
-// sourceEnded passes a FIN on. The other direction may go on for long, so one
-// should stay to see whether the source, which sends no more, resets instead.
-func (t *tunnel) sourceEnded(f *flow, at monitor.Time) {
-	back := t.back(f)
+// sourceEnded passes a FIN on: the other direction may go on for long. dead
+// says that the socket is known to be.
+func (t *tunnel) sourceEnded(f *flow, at monitor.Time, dead bool) {
 	// The kernel reports a reset once, to whoever calls next. If a write of the
 	// other direction got it, our read finds a plain end: no FIN, and not to be
-	// passed on as one. Such a socket is closed although we never sent our FIN.
-	// (The flag is looked at second: it is set before the FIN is sent.)
-	if isClosed(f.source()) && !back.finSent.Load() || back.sinkLost.Load() {
+	// passed on as one.
+	if dead || t.back(f).sinkLost.Load() {
 		f.deadAt = at
 		t.fail()
 		return
 	}
 	t.sideEnded(f.dir, at, monitor.HowFIN, "")
 	f.finSent.Store(true)
-	closeWrite(f.sink())
-	t.fins.Add(1)
+	if t.fins.Add(1) == 1 { // with the second, the close that follows sends it
+		closeWrite(f.sink())
+	}
 }
 
 // sourceFailed: nothing can be delivered to a dead source either.
