@@ -33,7 +33,7 @@ type loop struct {
 	ending bool
 
 	events [256]unix.EpollEvent
-	buffer [64 << 10]byte // what is read goes on before anything else is
+	buffer [256 << 10]byte // what is read goes on before anything else is
 
 	mu    sync.Mutex // guards what follows
 	tasks []func()
