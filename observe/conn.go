@@ -7,28 +7,27 @@ import (
 	"github.com/wstap/wstap/ws"
 )
 
-// conn counts one conn. Guarded by its stream's mutex.
+// conn counts one conn. Guarded by its stream's mutex. What most conns never
+// need is made when they do; what every read touches stands together.
 type conn struct {
 	stream   *Stream
-	n        uint64
-	muted    bool // refused by a full queue: relayed, not recorded
-	opened   monitor.Time
 	upgraded monitor.Time
 	lastByte monitor.Time // either direction; the gap runs from here
+	muted    bool         // refused by a full queue: relayed, not recorded
+	endSeen  bool
+	usual    uint8 // records of the last batch, or mostUsual
+	// closeFrames are those told, by direction.
+	closeFrames [2]uint8
 
-	sample       monitor.Sample
-	pings        [2]*pings // made with the first ping
-	blockedSince [2]monitor.Time
-	blockedAtEnd [2]bool           // when the first side ended
-	waitedAtEnd  [2]monitor.Millis // for so long
-	lastWait     [2]wait           // that is over
-	endSeen      bool
-	closeFrames  [2]uint8
-
-	last      []monitor.FrameRecord // ring, grown to LastFrames
-	frameN    uint64
+	last      lastFrames
 	records   []monitor.FrameRecord // since the last Collect
 	collapsed uint64                // of sample.Collapsed, already told
+	sample    monitor.Sample
+
+	n      uint64
+	opened monitor.Time
+	pings  [2]*pings // made with the first ping
+	writes *writes   // made with the first that waits
 }
 
 func (c *conn) head(at monitor.Time) monitor.Header {
@@ -57,34 +56,12 @@ func (c *conn) bytes(dir ws.Direction, at monitor.Time, n int) {
 
 func (c *conn) gap(at monitor.Time) {
 	g := at.Sub(c.lastByte)
-	b := monitor.GapBucket(max(g, 0))
-	if b < 0 {
+	if g < time.Millisecond { // no gap, as with GapBucket
 		return
 	}
-	c.sample.Gaps[b]++
+	c.sample.Gaps[monitor.GapBucket(g)]++
 	if g > c.sample.LongestGap.Std() {
 		c.sample.LongestGap, c.sample.LongestGapAt = monitor.Millis(g), c.lastByte
-	}
-}
-
-// frame counts the frame that d has just completed.
-func (c *conn) frame(dir ws.Direction, at monitor.Time, d *ws.FrameDecoder) {
-	f := d.Frame()
-	t := &c.sample.Dir[dir]
-	t.Frames.Add(f.Opcode, 1)
-	if f.Opcode.IsData() {
-		t.LastData = at
-		if f.Fin {
-			t.Messages++
-		}
-	} else {
-		c.control(dir, at, f.Opcode, d)
-	}
-	c.record(monitor.RecordFrame(at, dir, f))
-	if v := d.Violations(); v != 0 {
-		for r := range v.Each() {
-			c.violation(dir, at, r)
-		}
 	}
 }
 
@@ -130,94 +107,17 @@ func (c *conn) violation(dir ws.Direction, at monitor.Time, r ws.Rule) {
 	}
 }
 
-// maxRecords bounds the frame records of a conn between two Collects, 50 ms
-// apart: above 10,000 a second they collapse into a count.
-const maxRecords = 500
-
-func (c *conn) record(r monitor.FrameRecord) {
-	if len(c.last) < monitor.LastFrames { // most conns at rest have seen few
-		c.last = append(c.last, r)
-	} else {
-		c.last[c.frameN%monitor.LastFrames] = r
-	}
-	c.frameN++
-	if !c.stream.hub.Records || c.muted {
-		return
-	}
-	if len(c.records) >= maxRecords {
-		c.sample.Collapsed++
-		return
-	}
-	c.records = append(c.records, r)
-}
-
-// flushRecords emits the frame records since the last call.
-func (c *conn) flushRecords(at monitor.Time) {
-	if len(c.records) == 0 {
-		return
-	}
-	c.emit(&monitor.Frames{Header: c.head(at), Records: c.records, Collapsed: c.sample.Collapsed - c.collapsed})
-	c.records, c.collapsed = nil, c.sample.Collapsed
-}
-
-// lastRecords is the ring in order.
-func (c *conn) lastRecords() []monitor.FrameRecord {
-	n := min(c.frameN, monitor.LastFrames)
-	out := make([]monitor.FrameRecord, 0, n)
-	for i := c.frameN - n; i < c.frameN; i++ {
-		out = append(out, c.last[i%monitor.LastFrames])
-	}
-	return out
-}
-
-// block notes that a write of dir's bytes begins or ceases to wait.
-func (c *conn) block(dir ws.Direction, at monitor.Time, now bool) {
-	since := &c.blockedSince[dir]
-	switch {
-	case now && *since == 0:
-		*since = at
-	case !now && *since != 0:
-		c.lastWait[dir] = wait{at, monitor.Millis(at.Sub(*since))}
-		c.sample.Dir[dir].Blocked += c.lastWait[dir].took
-		*since = 0
-	}
-}
-
-// wait is a write that waited for its receiver.
-type wait struct {
-	until monitor.Time
-	took  monitor.Millis
-}
-
-// withEnd is how shortly before an end a wait may be over and still belong to
-// it: a reset lets the write come back before its own news is told.
-const withEnd = 100 * time.Millisecond
-
-func (c *conn) blocked() bool { return c.blockedSince[0] != 0 || c.blockedSince[1] != 0 }
-
 // end tells that a side ended. With the first, it remembers who was stuck: the
 // writes themselves come back soon after, with an error.
 func (c *conn) end(dir ws.Direction, e *sideEnd) {
 	if !c.endSeen {
 		c.endSeen = true
-		c.noteBlocked(e.at)
+		c.writes.noteEnd(e.at)
 		if c.upgraded != 0 { // the silence before the end is a gap like others, often the one that counts
 			c.gap(e.at)
 		}
 	}
 	c.emit(&monitor.SideEnded{Header: c.head(e.at), Dir: dir, How: e.how, Error: e.text, Gap: c.silence(e.at)})
-}
-
-func (c *conn) noteBlocked(at monitor.Time) {
-	for d, since := range c.blockedSince {
-		last := c.lastWait[d]
-		switch {
-		case since != 0:
-			c.blockedAtEnd[d], c.waitedAtEnd[d] = true, monitor.Millis(max(at.Sub(since), 0))
-		case last.until != 0 && at.Sub(last.until) <= withEnd:
-			c.blockedAtEnd[d], c.waitedAtEnd[d] = true, last.took
-		}
-	}
 }
 
 // silence is how long no byte has come.
@@ -228,22 +128,14 @@ func (c *conn) silence(at monitor.Time) monitor.Millis {
 	return monitor.Millis(max(at.Sub(c.lastByte), 0))
 }
 
-// snapshot is the sample as of now. Violations travel with the last one only.
-func (c *conn) snapshot(at monitor.Time) monitor.Sample {
-	s := c.sample
+// snapshot makes s the sample as of now. Violations travel with the last one only.
+func (c *conn) snapshot(at monitor.Time, s *monitor.Sample) {
+	*s = c.sample
 	s.Violations = nil
 	for d := range s.Dir {
 		s.Dir[d].Frames = c.sample.Dir[d].Frames.Clone()
-		if since := c.blockedSince[d]; since != 0 {
-			waiting := monitor.Millis(max(at.Sub(since), 0))
-			s.Dir[d].Blocked += waiting
-			s.Dir[d].BlockedNow, s.Dir[d].Waiting = true, waiting
-		}
-		if c.endSeen {
-			s.Dir[d].BlockedNow, s.Dir[d].BlockedAtEnd, s.Dir[d].Waiting = c.blockedAtEnd[d], c.waitedAtEnd[d], 0
-		}
 	}
-	return s
+	c.writes.report(s, at, c.endSeen)
 }
 
 func (c *conn) close(at monitor.Time, byTap bool) {
@@ -251,7 +143,8 @@ func (c *conn) close(at monitor.Time, byTap bool) {
 		c.gap(at)
 	}
 	c.flushRecords(at)
-	s := c.snapshot(at)
-	s.Violations = c.sample.Violations
-	c.emit(&monitor.Closed{Header: c.head(at), ByTap: byTap, Sample: s, Last: c.lastRecords()})
+	ev := &monitor.Closed{Header: c.head(at), ByTap: byTap, Last: c.last.inOrder()}
+	c.snapshot(at, &ev.Sample)
+	ev.Sample.Violations = c.sample.Violations
+	c.emit(ev)
 }

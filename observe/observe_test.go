@@ -577,19 +577,6 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// TestNoAllocationPerFrame: design §6.
-func TestNoAllocationPerFrame(t *testing.T) {
-	h := &Hub{Emit: func(monitor.Event) bool { return true }}
-	st := h.Open("front", start, "a", "b")
-	st.Bytes(client, start, []byte(upgrade))
-	st.Bytes(server, start, []byte(switched))
-	p := []byte(strings.Repeat(frame(server, ws.OpText, true, "hello"), 100))
-	st.Bytes(server, start, p)
-	if n := testing.AllocsPerRun(100, func() { st.Bytes(server, start, p) }); n > 0 {
-		t.Errorf("%v allocations for 100 frames", n)
-	}
-}
-
 // TestTooManyRequests: pipelined beyond what is remembered, in one piece; an
 // upgrade among those beyond makes no conn of its own.
 func TestTooManyRequests(t *testing.T) {
@@ -722,16 +709,4 @@ func FuzzStream(f *testing.F) {
 			t.Errorf("counted %v of %v", counted, sent)
 		}
 	})
-}
-
-func BenchmarkEcho64(b *testing.B) {
-	h := &Hub{Emit: func(monitor.Event) bool { return true }}
-	st := h.Open("front", start, "a", "b")
-	st.Bytes(client, start, []byte(upgrade))
-	st.Bytes(server, start, []byte(switched))
-	p := []byte(frame(server, ws.OpBinary, true, strings.Repeat("x", 64)))
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		st.Bytes(server, start+monitor.Time(i)*1000, p)
-	}
 }

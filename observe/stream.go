@@ -1,10 +1,9 @@
 package observe
 
 import (
-	"time"
-
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/ws"
@@ -13,22 +12,22 @@ import (
 // Stream observes one TCP connection through a tap. The two directions may be
 // told of concurrently; calls for one direction must be in order.
 type Stream struct {
-	hub                           *Hub
+	hub    *Hub
+	tunnel atomic.Bool // no more HTTP: see Tunnel
+
+	mu     sync.Mutex // guards this paragraph, which every read touches
+	closed bool
+	dirty  bool
+	lost   [2]bool // that direction is not decoded any more
+	conn   *conn   // the conn that bytes count for now; nil on plain HTTP
+	frames *[2]ws.FrameDecoder
+	answer *tlsAnswer
+	http   *httpMode   // nil once the stream is a tunnel
+	ends   *[2]sideEnd // made with the first end
+
 	leg                           string
 	client, listen, local, server string // unchanging after Dialed
 	accepted                      monitor.Time
-
-	tunnel atomic.Bool // no more HTTP: see Tunnel
-
-	mu     sync.Mutex // guards what follows
-	http   *httpMode  // nil once the stream is a tunnel
-	conn   *conn      // the conn that bytes count for now; nil on plain HTTP
-	frames *[2]ws.FrameDecoder
-	lost   [2]bool // that direction is not decoded any more
-	answer *tlsAnswer
-	ends   [2]sideEnd
-	dirty  bool
-	closed bool
 }
 
 // sideEnd is how one side ended; a conn may begin after it.
@@ -97,14 +96,7 @@ func (s *Stream) tunnelBytes(dir ws.Direction, at monitor.Time, p []byte) {
 		return
 	}
 	d := &s.frames[dir]
-	for {
-		n, done := d.Next(p)
-		if !done {
-			break
-		}
-		c.frame(dir, at, d)
-		p = p[n:]
-	}
+	c.frames(dir, at, d, p)
 	if d.Lost() {
 		s.lost[dir] = true
 		for r := range d.Violations().Each() {
@@ -157,7 +149,13 @@ func (s *Stream) End(dir ws.Direction, at monitor.Time, how monitor.How, errText
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ends[dir].at != 0 || s.closed {
+	if s.closed {
+		return
+	}
+	if s.ends == nil {
+		s.ends = new([2]sideEnd)
+	}
+	if s.ends[dir].at != 0 {
 		return
 	}
 	s.ends[dir] = sideEnd{at, how, errText}
@@ -214,8 +212,9 @@ func (s *Stream) collect(at monitor.Time, ev *monitor.Samples) {
 	}
 	s.conn.flushRecords(at)
 	ev.Conns = append(ev.Conns, s.conn.n)
-	ev.Samples = append(ev.Samples, s.conn.snapshot(at))
-	if s.conn.blocked() {
+	ev.Samples = append(ev.Samples, monitor.Sample{})
+	s.conn.snapshot(at, &ev.Samples[len(ev.Samples)-1])
+	if s.conn.writes.blocked() {
 		s.touch() // its blocked time grows without bytes
 	}
 }
@@ -229,6 +228,9 @@ func (s *Stream) open(at monitor.Time, opaque bool, reason string) *conn {
 	})
 	if c.muted {
 		s.hub.drop()
+	}
+	if s.ends == nil {
+		return c
 	}
 	for d := range s.ends {
 		if e := &s.ends[d]; e.at != 0 {

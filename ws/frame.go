@@ -25,6 +25,7 @@ const (
 	length64     = 127 // 64 bits follow
 	maxLength    = 1<<63 - 1
 	maxControl   = 125 // RFC 6455 §5.5
+	maxShort     = 125 // the most that the seven-bit length says by itself
 	closeCodeLen = 2   // RFC 6455 §5.5.1
 )
 
@@ -50,18 +51,19 @@ const (
 )
 
 // FrameDecoder follows the frames of one direction. The zero value is a decoder of FromClient without
-// permessage-deflate; see Reset.
+// permessage-deflate; see Reset. It has the size of a cache line, for a relay has two for each of its connections.
 type FrameDecoder struct {
 	frame     Frame
-	remaining uint64 // bytes of the payload not seen yet
-	broken    RuleSet
+	remaining uint64            // bytes of the payload not seen yet
+	control   *[maxControl]byte // unmasked; made with the first control frame, for many idle conns never see one
+	broken    frameRules
 	key       uint32 // masking key, little-endian, turned so that its lowest byte is for the next byte of payload
-	phase     phase
-	dir       Direction
-	deflate   bool
-	keep      bool // the payload is a control frame's
-	check     bool // the payload belongs to a text message whose UTF-8 is checked
-	closed    bool // a close frame of this direction is complete
+
+	phase   phase
+	dir     Direction
+	deflate bool
+	looks   bool // the payload is looked at: it is a control frame's, or text whose UTF-8 is checked
+	closed  bool // a close frame of this direction is complete
 
 	// The fragmented message, apart from the frame: control frames may come between its fragments, RFC 6455 §5.4.
 	message     Opcode // OpText or OpBinary inside of one, OpContinuation outside
@@ -70,9 +72,13 @@ type FrameDecoder struct {
 
 	headLen    uint8
 	controlLen uint8
-	head       [maxHeader]byte   // a header that came in pieces
-	control    *[maxControl]byte // unmasked; made with the first control frame, for many idle conns never see one
+	head       [maxHeader]byte // a header that came in pieces
 }
+
+// frameRules is a RuleSet of rules about frames, which have the lowest numbers.
+type frameRules uint32
+
+func (s *frameRules) add(r Rule) { *s |= 1 << r }
 
 // Reset makes d ready for the first frame of a direction. deflate says whether the handshake negotiated
 // permessage-deflate, which gives RSV1 a meaning (RFC 7692 §6).
@@ -84,6 +90,9 @@ func (d *FrameDecoder) Reset(dir Direction, deflate bool) {
 // were consumed, and Frame, Violations, Control and Close speak of that frame. If not done, all of p was consumed.
 // Next keeps no reference to p and does not change it.
 func (d *FrameDecoder) Next(p []byte) (n int, done bool) {
+	if n = d.nextShort(p); n > 0 {
+		return n, true
+	}
 	if d.phase != phasePayload {
 		n = d.readHeader(p)
 		if d.phase != phasePayload {
@@ -94,14 +103,14 @@ func (d *FrameDecoder) Next(p []byte) (n int, done bool) {
 	if uint64(len(rest)) > d.remaining {
 		rest = rest[:d.remaining]
 	}
-	if d.keep || d.check {
+	if d.looks {
 		d.look(rest)
 	}
 	d.remaining -= uint64(len(rest))
 	if d.remaining != 0 {
 		return len(p), false
 	}
-	if d.keep || d.check {
+	if d.looks {
 		d.judge()
 	}
 	d.phase = phaseBetween
@@ -126,7 +135,7 @@ func (d *FrameDecoder) gatherHeader(p []byte) int {
 	}
 	if d.phase == phaseBetween {
 		d.phase, d.headLen = phaseHeader, 0
-		d.frame, d.broken, d.keep, d.controlLen = Frame{}, 0, false, 0
+		d.frame, d.broken, d.looks, d.controlLen = Frame{}, 0, false, 0
 	}
 	for i, b := range p {
 		d.head[d.headLen] = b
@@ -177,10 +186,9 @@ func (d *FrameDecoder) begin(h []byte) {
 	}
 	d.broken = f.brokenRules(d.dir, d.deflate, least)
 	if d.closed {
-		d.broken.Add(RuleDataAfterClose) // §5.5.1
+		d.broken.add(RuleDataAfterClose) // §5.5.1
 	}
-	d.keep, d.controlLen = f.Opcode.IsControl(), 0
-	d.check = false
+	d.looks, d.controlLen = f.Opcode.IsControl(), 0
 	if f.Opcode.IsData() {
 		d.follow()
 	}
@@ -193,32 +201,32 @@ func (d *FrameDecoder) begin(h []byte) {
 
 // brokenRules returns the rules that the header breaks by itself, whatever came before. least is the smallest length
 // that needs as many bytes as it was written in.
-func (f *Frame) brokenRules(dir Direction, deflate bool, least uint64) (s RuleSet) {
+func (f *Frame) brokenRules(dir Direction, deflate bool, least uint64) (s frameRules) {
 	if f.RSV != 0 {
 		s = f.brokenBits(deflate)
 	}
 	if f.Masked != (dir == FromClient) { // §5.1
 		if dir == FromClient {
-			s.Add(RuleClientNotMasked)
+			s.add(RuleClientNotMasked)
 		} else {
-			s.Add(RuleServerMasked)
+			s.add(RuleServerMasked)
 		}
 	}
 	if f.Length < least { // §5.2
-		s.Add(RuleLengthNotMinimal)
+		s.add(RuleLengthNotMinimal)
 	}
 	if f.Length > maxLength { // §5.2
-		s.Add(RuleLengthOverflow)
+		s.add(RuleLengthOverflow)
 	}
 	if f.Opcode.IsReserved() { // §5.2
-		s.Add(RuleReservedOpcode)
+		s.add(RuleReservedOpcode)
 	}
 	if f.Opcode.IsControl() { // §5.5
 		if !f.Fin {
-			s.Add(RuleControlFragmented)
+			s.add(RuleControlFragmented)
 		}
 		if f.Length > maxControl {
-			s.Add(RuleControlTooLong)
+			s.add(RuleControlTooLong)
 		}
 	}
 	return s
@@ -226,16 +234,16 @@ func (f *Frame) brokenRules(dir Direction, deflate bool, least uint64) (s RuleSe
 
 // brokenBits returns the rules that set RSV bits break. With permessage-deflate, RSV1 belongs to the first frame of a
 // data message, RFC 7692 §6.
-func (f *Frame) brokenBits(deflate bool) (s RuleSet) {
+func (f *Frame) brokenBits(deflate bool) (s frameRules) {
 	unused := f.RSV
 	if deflate && f.RSV&rsv1 != 0 && f.Opcode.IsData() {
 		unused &^= rsv1
 		if f.Opcode == OpContinuation { // RFC 7692 §6.1
-			s.Add(RuleRSV1OnContinuation)
+			s.add(RuleRSV1OnContinuation)
 		}
 	}
 	if unused != 0 { // RFC 6455 §5.2
-		s.Add(RuleReservedBits)
+		s.add(RuleReservedBits)
 	}
 	return s
 }
@@ -248,25 +256,25 @@ func (d *FrameDecoder) follow() {
 	switch {
 	case f.Opcode != OpContinuation:
 		if d.message != OpContinuation {
-			d.broken.Add(RuleMessageInterrupted)
+			d.broken.add(RuleMessageInterrupted)
 		}
 		d.message, d.messageText, d.text = f.Opcode, f.Opcode == OpText, utf8Accept
 	case d.message == OpContinuation:
-		d.broken.Add(RuleUnexpectedContinuation)
+		d.broken.add(RuleUnexpectedContinuation)
 		return
 	}
 	if f.RSV != 0 {
 		d.messageText = false
 	}
-	d.check = d.messageText
+	d.looks = d.messageText
 	if f.Fin {
 		d.message = OpContinuation
 	}
 }
 
-// look reads p, the next bytes of a payload that is kept or checked.
+// look reads p, the next bytes of a payload: of a control frame it is kept, of text it is checked.
 func (d *FrameDecoder) look(p []byte) {
-	if d.keep {
+	if d.frame.Opcode.IsControl() {
 		d.keepControl(p)
 	} else if d.text != utf8Reject {
 		d.text = d.text.follow(p, d.key)
@@ -304,30 +312,30 @@ func (d *FrameDecoder) judge() {
 	case d.frame.Opcode == OpClose:
 		d.closed = true
 		d.broken |= d.brokenClose()
-	case d.check && (d.text == utf8Reject || d.frame.Fin && d.text != utf8Accept): // §8.1
-		d.broken.Add(RuleTextNotUTF8)
+	case d.frame.Opcode.IsData() && (d.text == utf8Reject || d.frame.Fin && d.text != utf8Accept): // §8.1
+		d.broken.add(RuleTextNotUTF8)
 		d.messageText = false // said once a message
 	}
 }
 
 // brokenClose returns the rules that the payload of a close frame breaks.
-func (d *FrameDecoder) brokenClose() (s RuleSet) {
+func (d *FrameDecoder) brokenClose() (s frameRules) {
 	switch d.controlLen {
 	case 0:
 		return 0
 	case 1: // §5.5.1
-		s.Add(RuleClosePayloadOneByte)
+		s.add(RuleClosePayloadOneByte)
 		return s
 	}
 	code, reason := d.Close()
 	if !code.ValidOnWire() { // §7.4.1
-		s.Add(RuleCloseCodeInvalid)
+		s.add(RuleCloseCodeInvalid)
 	}
 	if d.frame.Length > maxControl {
 		reason = withoutCutRune(reason)
 	}
 	if !utf8.Valid(reason) { // §5.5.1
-		s.Add(RuleCloseReasonNotUTF8)
+		s.add(RuleCloseReasonNotUTF8)
 	}
 	return s
 }
@@ -346,12 +354,13 @@ func withoutCutRune(p []byte) []byte {
 }
 
 // Frame returns the frame just completed, or the one being read. While its header is not complete, and before the
-// first frame, HeaderLen is 0. When lost, it is the frame with the impossible length.
-func (d *FrameDecoder) Frame() Frame { return d.frame }
+// first frame, HeaderLen is 0. When lost, it is the frame with the impossible length. It is the decoder's own, to be read
+// before the next call of Next: a copy made right after its fields were written waits until they are in the cache.
+func (d *FrameDecoder) Frame() *Frame { return &d.frame }
 
 // Violations returns the rules that the frame just completed breaks, all of them; they are cleared when the next frame
 // begins. In the middle of a frame they are those of its header. When lost, they say why.
-func (d *FrameDecoder) Violations() RuleSet { return d.broken }
+func (d *FrameDecoder) Violations() RuleSet { return RuleSet(d.broken) }
 
 // Control returns the payload of the control frame just completed, unmasked, its first 125 bytes at most. It is empty
 // for a data frame, and valid until the next call of Next.

@@ -71,3 +71,41 @@ func BenchmarkFrameDecoder(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) { benchmarkFrames(b, bench.dir, bench.frame) })
 	}
 }
+
+// BenchmarkNextShort decodes 64 KiB of short messages.
+func BenchmarkNextShort(b *testing.B) {
+	payload := []byte(`{"type":"tick","price":1.082500}`)
+	for _, bench := range []struct {
+		name string
+		dir  Direction
+		op   Opcode
+	}{
+		{"binary 32 from server", FromServer, OpBinary},
+		{"binary 32 from client", FromClient, OpBinary},
+		{"text 32 from server", FromServer, OpText},
+		{"text 32 from client", FromClient, OpText},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			stream, want := frameStream(buildFrame(frameSpec{opcode: bench.op, payload: payload, mask: maskOf(bench.dir)}), 64<<10)
+			var d FrameDecoder
+			d.Reset(bench.dir, false)
+			b.SetBytes(int64(len(stream)))
+			b.ReportAllocs()
+			total := 0
+			for b.Loop() {
+				var run [64]ShortMessage
+				got := 0
+				for p := stream; len(p) > 0; {
+					n, count := d.NextShort(p, run[:])
+					if count == 0 {
+						b.Fatalf("%d messages, want %d", got, want)
+					}
+					p = p[n:]
+					got += count
+				}
+				total += got
+			}
+			b.ReportMetric(float64(total)/b.Elapsed().Seconds()/1e6, "Mframes/s")
+		})
+	}
+}

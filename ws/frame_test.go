@@ -60,7 +60,7 @@ func decodeParts(t *testing.T, dir Direction, deflate bool, parts ...[]byte) (o 
 			t.Fatal("Next changed the bytes it was given")
 		}
 	}
-	o.last, o.lost, o.inFrame = d.Frame(), d.Lost(), d.InFrame()
+	o.last, o.lost, o.inFrame = *d.Frame(), d.Lost(), d.InFrame()
 	if o.lost || o.inFrame {
 		o.rules = d.Violations()
 	}
@@ -68,7 +68,7 @@ func decodeParts(t *testing.T, dir Direction, deflate bool, parts ...[]byte) (o 
 }
 
 func lastSeen(d *FrameDecoder) seen {
-	s := seen{frame: d.Frame(), rules: d.Violations(), control: string(d.Control())}
+	s := seen{frame: *d.Frame(), rules: d.Violations(), control: string(d.Control())}
 	if s.frame.Opcode == OpClose {
 		code, reason := d.Close()
 		s.code, s.reason = code, string(reason)
@@ -351,7 +351,7 @@ func TestFrameDecoderLost(t *testing.T) {
 // TestFrameDecoderZero wants the zero value to be a decoder of FromClient.
 func TestFrameDecoderZero(t *testing.T) {
 	var d FrameDecoder
-	if d.InFrame() || d.Lost() || d.Frame() != (Frame{}) {
+	if d.InFrame() || d.Lost() || *d.Frame() != (Frame{}) {
 		t.Error("the zero decoder has seen something")
 	}
 	if n, done := d.Next(c(OpText, "x")); n != 7 || !done || d.Violations() != 0 {

@@ -205,6 +205,8 @@ func FuzzHTTPDecoder(f *testing.F) {
 		}
 	}
 	f.Add([]byte(strings.ReplaceAll(chromeRequest+"\n", "\n", "\r\n")), false, uint(100))
+	f.Add([]byte("GET / HTTP/1.0\nA: folded\n \n\n"), false, uint(9))
+	f.Add([]byte("GET / HTTP/1.0\nPragma: no-cache\n\n"), false, uint(9))
 	f.Fuzz(func(t *testing.T, stream []byte, fromServer bool, cut uint) {
 		dir := FromClient
 		if fromServer {
@@ -233,7 +235,7 @@ func checkHeads(t *testing.T, dir Direction, stream []byte) (first *Head) {
 		n, ev := d.Next(stream[at:])
 		if ev == HTTPHead {
 			h := d.Head()
-			if !bytes.Equal(h.Raw, stream[at:at+n]) || h.Size != n || n > MaxHead {
+			if h.Raw != string(stream[at:at+n]) || h.Size != n || n > MaxHead {
 				t.Fatalf("head %q, size %d, is not %q", h.Raw, h.Size, stream[at:at+n])
 			}
 			if again := parseHead(dir, h.Raw); fmt.Sprint(again) != fmt.Sprint(h) {
@@ -266,6 +268,12 @@ func checkAgainstNetHTTP(t *testing.T, h *Head, stream []byte) {
 		t.Fatalf("request line %q %q %q; net/http reads %+v", h.Method, h.Target, h.Proto, request)
 	}
 	for name, values := range request.Header {
+		if name == "Cache-Control" && len(h.Values(name)) == 0 && len(h.Values("Pragma")) > 0 {
+			continue // it makes one of Pragma: no-cache
+		}
+		for i := range values {
+			values[i] = strings.Trim(values[i], " \t") // it does not trim what a blank folded line leaves
+		}
 		if got := h.Values(name); !slices.Equal(got, values) {
 			t.Fatalf("%s is %q; net/http reads %q", name, got, values)
 		}

@@ -45,12 +45,13 @@ type Response struct {
 // UpgradeRequest reads h as a request for a WebSocket. The result is false if it is none: it has neither the Upgrade
 // token websocket nor a Sec-WebSocket-Key, which is all that is left where nginx has not passed Upgrade on.
 func UpgradeRequest(h *Head) (Request, bool) {
-	keys := h.Values("Sec-WebSocket-Key")
+	keys := h.count("Sec-WebSocket-Key")
 	upgrade := h.Tokens("Upgrade")
-	if !h.Request || len(keys) == 0 && !hasToken(upgrade, "websocket") {
+	if !h.Request || keys == 0 && !hasToken(upgrade, "websocket") {
 		return Request{}, false
 	}
 	r := Request{
+		Key:          h.Get("Sec-WebSocket-Key"),
 		Version:      h.Get("Sec-WebSocket-Version"),
 		Subprotocols: h.Tokens("Sec-WebSocket-Protocol"),
 		Extensions:   h.Tokens("Sec-WebSocket-Extensions"),
@@ -60,11 +61,8 @@ func UpgradeRequest(h *Head) (Request, bool) {
 		Origin:       h.Get("Origin"),
 		Forwarded:    forwarded(h),
 	}
-	if len(keys) > 0 {
-		r.Key = keys[0]
-		r.KeyValid = validKey(r.Key)
-	}
-	r.Violations = r.broken(h, len(keys))
+	r.KeyValid = validKey(r.Key)
+	r.Violations = r.broken(h, keys)
 	return r, true
 }
 
@@ -118,14 +116,18 @@ func UpgradeResponse(req *Request, h *Head) Response {
 	r := Response{
 		Status:      h.Status,
 		Accept:      h.Get("Sec-WebSocket-Accept"),
-		Subprotocol: strings.Join(h.Values("Sec-WebSocket-Protocol"), ", "),
-		Extensions:  strings.Join(h.Values("Sec-WebSocket-Extensions"), ", "),
+		Subprotocol: h.joined("Sec-WebSocket-Protocol"),
+		Extensions:  h.joined("Sec-WebSocket-Extensions"),
 		Upgrade:     h.Tokens("Upgrade"),
 		Connection:  h.Tokens("Connection"),
 	}
 	if req != nil && req.Key != "" {
-		r.WantAccept = Accept(req.Key)
-		r.AcceptOK = r.Accept == r.WantAccept
+		want := accept(req.Key)
+		if r.AcceptOK = r.Accept == string(want[:]); r.AcceptOK {
+			r.WantAccept = r.Accept
+		} else {
+			r.WantAccept = string(want[:])
+		}
 	}
 	if r.Status != 101 {
 		return r
@@ -180,8 +182,18 @@ func extensionName(extension string) string {
 
 // Accept returns the Sec-WebSocket-Accept that belongs to key, §4.2.2.
 func Accept(key string) string {
-	sum := sha1.Sum([]byte(key + acceptGUID))
-	return base64.StdEncoding.EncodeToString(sum[:])
+	text := accept(key)
+	return string(text[:])
+}
+
+// acceptLen is the size of a hash of SHA-1 in base64.
+const acceptLen = (sha1.Size + 2) / 3 * 4
+
+func accept(key string) (text [acceptLen]byte) {
+	var room [2 * len(acceptGUID)]byte // for a key of the right length
+	sum := sha1.Sum(append(append(room[:0], key...), acceptGUID...))
+	base64.StdEncoding.Encode(text[:], sum[:])
+	return text
 }
 
 func hasToken(tokens []string, token string) bool {

@@ -35,7 +35,7 @@ Sec-WebSocket-Extensions: permessage-deflate;server_no_context_takeover
 
 // headOf parses a text as above.
 func headOf(dir Direction, text string) *Head {
-	return parseHead(dir, []byte(text+"\n"))
+	return parseHead(dir, text+"\n")
 }
 
 // change replaces in a text what begins with from up to the end of its line, or the whole line by nothing.

@@ -1,7 +1,7 @@
 package ws
 
 import (
-	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +13,8 @@ func (f *Field) is(name string) bool {
 	return len(f.Name) == len(name) && strings.EqualFold(f.Name, name)
 }
 
-// Head is a request's or a response's start line and fields, RFC 9112 §2. It owns all of its memory.
+// Head is a request's or a response's start line and fields, RFC 9112 §2. It keeps nothing of the bytes that it was read
+// from.
 type Head struct {
 	Request               bool
 	Method, Target, Proto string // a request's; Proto is a response's too, such as "HTTP/1.1"
@@ -21,7 +22,7 @@ type Head struct {
 	Reason                string
 	Fields                []Field // in order; lines without a colon are only in Raw
 	Size                  int     // len(Raw)
-	Raw                   []byte  // the bytes as they came: blank lines before a request line, and the one that ends the head
+	Raw                   string  // the bytes as they came: blank lines before a request line, and the one that ends the head
 }
 
 // Get returns the value of the first field of that name, "" if there is none. Names are compared without case.
@@ -44,6 +45,31 @@ func (h *Head) Values(name string) (values []string) {
 	return values
 }
 
+// joined returns the values of all fields of that name as one comma list.
+func (h *Head) joined(name string) (list string) {
+	first := true
+	for i := range h.Fields {
+		switch f := &h.Fields[i]; {
+		case !f.is(name):
+		case first:
+			list, first = f.Value, false
+		default:
+			list += ", " + f.Value
+		}
+	}
+	return list
+}
+
+// count returns the number of fields of that name.
+func (h *Head) count(name string) (n int) {
+	for i := range h.Fields {
+		if h.Fields[i].is(name) {
+			n++
+		}
+	}
+	return n
+}
+
 // Tokens returns the elements of the comma lists in all fields of that name, trimmed, the empty ones left out: RFC 9110
 // §5.6.1. A comma in a quoted string separates nothing.
 func (h *Head) Tokens(name string) (tokens []string) {
@@ -62,13 +88,8 @@ func (h *Head) HasToken(name, token string) bool {
 
 // appendElements appends the elements of one comma list.
 func appendElements(elements []string, list string) []string {
+	elements = slices.Grow(elements, 1+strings.Count(list, ","))
 	quoted, start := false, 0
-	add := func(end int) {
-		if element := strings.Trim(list[start:end], " \t"); element != "" {
-			elements = append(elements, element)
-		}
-		start = end + 1
-	}
 	for i := 0; i < len(list); i++ {
 		switch c := list[i]; {
 		case c == '"':
@@ -76,20 +97,25 @@ func appendElements(elements []string, list string) []string {
 		case c == '\\' && quoted: // RFC 9110 §5.6.4
 			i++
 		case c == ',' && !quoted:
-			add(i)
+			elements = appendElement(elements, list[start:i])
+			start = i + 1
 		}
 	}
-	if start < len(list) {
-		add(len(list))
+	return appendElement(elements, list[start:])
+}
+
+// appendElement appends what is between two commas, if it is not blank.
+func appendElement(elements []string, s string) []string {
+	if s = trimBlanks(s); s != "" {
+		elements = append(elements, s)
 	}
 	return elements
 }
 
-// parseHead makes a Head of raw, which it keeps: blank lines, a start line that startLine accepts, fields, a blank line.
-func parseHead(dir Direction, raw []byte) *Head {
+// parseHead makes a Head of raw: blank lines, a start line that notStartLine accepts, fields, a blank line.
+func parseHead(dir Direction, raw string) *Head {
 	h := &Head{Request: dir == FromClient, Raw: raw, Size: len(raw)}
-	text := string(raw)
-	line, text := cutLine(text[leadingBlank(raw):])
+	line, text := cutLine(raw[leadingBlank(raw):])
 	h.parseStartLine(line)
 	h.Fields = make([]Field, 0, strings.Count(text, "\n"))
 	for text != "" {
@@ -104,58 +130,44 @@ func (h *Head) addLine(line string) {
 	if line == "" {
 		return
 	}
-	if line[0] == ' ' || line[0] == '\t' { // obsolete folding, RFC 9112 §5.2
+	if isBlank(line[0]) { // obsolete folding, RFC 9112 §5.2
 		if last := len(h.Fields) - 1; last >= 0 {
-			h.Fields[last].Value = strings.Trim(h.Fields[last].Value+" "+strings.Trim(line, " \t"), " \t")
+			h.Fields[last].Value = trimBlanks(h.Fields[last].Value + " " + trimBlanks(line))
 		}
 		return
 	}
 	if name, value, ok := strings.Cut(line, ":"); ok {
-		h.Fields = append(h.Fields, Field{name, strings.Trim(value, " \t")})
+		h.Fields = append(h.Fields, Field{name, trimBlanks(value)})
 	}
 }
 
-// parseStartLine fills in what the start line says, and reports whether it is one of HTTP/1.x.
-func (h *Head) parseStartLine(line string) bool {
+// trimBlanks returns s without the optional white space around it, RFC 9110 §5.6.3.
+func trimBlanks(s string) string {
+	for s != "" && isBlank(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
+// parseStartLine fills in what a start line that notStartLine accepts says.
+func (h *Head) parseStartLine(line string) {
 	if h.Request {
-		return h.parseRequestLine(line)
+		first, last := strings.IndexByte(line, ' '), strings.LastIndexByte(line, ' ')
+		h.Method, h.Target, h.Proto = line[:first], line[first+1:last], line[last+1:]
+		return
 	}
-	return h.parseStatusLine(line)
-}
-
-// parseRequestLine takes METHOD SP TARGET SP HTTP/1.x, RFC 9112 §3. A target with blanks in it is kept as it is.
-func (h *Head) parseRequestLine(line string) bool {
-	first, last := strings.IndexByte(line, ' '), strings.LastIndexByte(line, ' ')
-	if first <= 0 || last <= first+1 {
-		return false
-	}
-	h.Method, h.Target, h.Proto = line[:first], line[first+1:last], line[last+1:]
-	return isHTTP1(h.Proto)
-}
-
-// parseStatusLine takes HTTP/1.x SP STATUS [SP REASON], RFC 9112 §4.
-func (h *Head) parseStatusLine(line string) bool {
 	var rest, status string
 	h.Proto, rest, _ = strings.Cut(line, " ")
 	status, h.Reason, _ = strings.Cut(rest, " ")
-	if !isHTTP1(h.Proto) || len(status) != 3 || status[0] == '0' {
-		return false
-	}
 	for _, c := range []byte(status) {
-		if !isDigit(c) {
-			return false
-		}
 		h.Status = h.Status*10 + int(c-'0')
 	}
-	return true
 }
-
-// isHTTP1 says whether proto is "HTTP/1." and a digit.
-func isHTTP1(proto string) bool {
-	return len(proto) == len("HTTP/1.1") && proto[:7] == "HTTP/1." && isDigit(proto[7])
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // cutLine cuts text after its first LF and returns the line without LF and the CR before it. A bare LF ends a line too,
 // RFC 9112 §2.2.
@@ -165,12 +177,12 @@ func cutLine(text string) (line, rest string) {
 }
 
 // leadingBlank returns the length of the blank lines at the beginning of raw, RFC 9112 §2.2.
-func leadingBlank(raw []byte) int {
+func leadingBlank(raw string) int {
 	rest := raw
 	for {
-		after, ok := bytes.CutPrefix(rest, []byte("\r\n"))
+		after, ok := strings.CutPrefix(rest, "\r\n")
 		if !ok {
-			after, ok = bytes.CutPrefix(rest, []byte("\n"))
+			after, ok = strings.CutPrefix(rest, "\n")
 		}
 		if !ok {
 			return len(raw) - len(rest)

@@ -155,7 +155,7 @@ func (d *HTTPDecoder) readHead(p []byte) (int, HTTPEvent, bool) {
 	case reason != "":
 		return d.lose(p, reason)
 	case end > 0:
-		d.head = parseHead(d.dir, bytes.Clone(head[:end]))
+		d.head = parseHead(d.dir, string(head[:end]))
 		d.partial, d.phase = nil, httpFraming
 		return end - before, HTTPHead, false
 	case len(head) == MaxHead:
@@ -259,12 +259,31 @@ func isTokenByte(c byte) bool {
 
 // notStartLine says why line is no start line of HTTP/1.x: "" if it is.
 func notStartLine(dir Direction, line []byte) string {
-	h := Head{Request: dir == FromClient}
 	switch {
-	case h.parseStartLine(string(line)):
+	case dir == FromClient && isRequestLine(line), dir == FromServer && isStatusLine(line):
 		return ""
 	case string(line) == "PRI * HTTP/2.0": // RFC 9113 §3.4
 		return reasonHTTP2
 	}
 	return reasonNotHTTP
 }
+
+// isRequestLine says whether line is METHOD SP TARGET SP HTTP/1.x, RFC 9112 §3. The target may have blanks in it.
+func isRequestLine(line []byte) bool {
+	first, last := bytes.IndexByte(line, ' '), bytes.LastIndexByte(line, ' ')
+	return first > 0 && last > first+1 && isHTTP1(line[last+1:])
+}
+
+// isStatusLine says whether line is HTTP/1.x SP STATUS [SP REASON], RFC 9112 §4.
+func isStatusLine(line []byte) bool {
+	proto, rest, _ := bytes.Cut(line, []byte(" "))
+	status, _, _ := bytes.Cut(rest, []byte(" "))
+	return isHTTP1(proto) && len(status) == 3 && status[0] != '0' && isDigit(status[0]) && isDigit(status[1]) && isDigit(status[2])
+}
+
+// isHTTP1 says whether proto is "HTTP/1." and a digit.
+func isHTTP1(proto []byte) bool {
+	return len(proto) == len("HTTP/1.1") && string(proto[:7]) == "HTTP/1." && isDigit(proto[7])
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

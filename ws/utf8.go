@@ -68,8 +68,11 @@ func makeUTF8Steps() (steps [256]uint64) {
 const notASCII = 0x8080808080808080
 
 // follow returns the state after p under key, whose lowest byte is for p[0]. Between characters it steps over eight
-// bytes of ASCII at a time, or 32.
+// bytes of ASCII at a time, or 32. A short p mostly is ASCII as a whole, which is quicker to ask.
 func (s utf8State) follow(p []byte, key uint32) utf8State {
+	if s == utf8Accept && len(p) <= maxShort && isASCII(p, key) {
+		return utf8Accept
+	}
 	key64 := uint64(key)<<32 | uint64(key)
 	for len(p) >= 8 {
 		if s == utf8Accept {
@@ -103,6 +106,25 @@ func (s utf8State) follow8(eight uint64) utf8State {
 	state = utf8Steps[byte(eight>>48)] >> (state & utf8Shift)
 	state = utf8Steps[byte(eight>>56)] >> (state & utf8Shift)
 	return utf8State(state & utf8Shift)
+}
+
+// isASCII says whether all of p is ASCII under key. The last eight bytes that it looks at may overlap those before.
+func isASCII(p []byte, key uint32) bool {
+	all := uint64(0)
+	if len(p) < 8 {
+		for _, b := range p {
+			all |= uint64(b ^ byte(key))
+			key = bits.RotateLeft32(key, -8)
+		}
+		return all&notASCII == 0
+	}
+	key64 := uint64(key)<<32 | uint64(key)
+	last := len(p) - 8
+	for i := 0; i < last; i += 8 {
+		all |= binary.LittleEndian.Uint64(p[i:]) ^ key64
+	}
+	all |= binary.LittleEndian.Uint64(p[last:]) ^ bits.RotateLeft64(key64, -8*(last&3))
+	return all&notASCII == 0
 }
 
 // skipASCII drops eight bytes of p at a time as long as all of them are ASCII under key.

@@ -1,90 +1,104 @@
 package redact
 
-import (
-	"bytes"
-	"strings"
-)
+import "strings"
 
 // Head redacts a whole HTTP head: the target of the start line and the value of each header line. Everything else
 // stays byte for byte: line ends, case, order, blanks, also of a head that is malformed or cut off. What follows
 // the empty line is redacted as Text.
-func (r *Redactor) Head(raw []byte) []byte {
+func (r *Redactor) Head(raw string) string {
 	if r == nil {
 		return raw
 	}
-	out := make([]byte, 0, len(raw)+2*markLen)
-	name := ""
-	for first := true; len(raw) > 0; first = false {
-		line, end, rest := cutLine(raw)
+	h := headScanner{rewriter: rewriter{s: raw}, r: r}
+	for start := 0; start < len(raw); {
+		end, next := lineEnd(raw, start)
 		switch {
-		case first:
-			out = append(out, r.startLine(line)...)
-		case line == "":
-			return append(append(out, end...), r.Text(string(rest))...)
-		case isAny(line[0], " \t") && name != "": // a folded line continues the header before it: RFC 9112 §5.2
-			out = append(out, r.headerValue(name, line)...)
+		case start == 0:
+			h.startLine(start, end)
+		case start == end:
+			h.replace(next, len(raw), r.Text(raw[next:]))
+			return h.result()
 		default:
-			before, value := cutHeader(line)
-			name = strings.Trim(strings.TrimSuffix(before, ":"), " \t")
-			out = append(append(out, r.headerName(before)...), r.headerValue(name, value)...)
+			h.headerLine(start, end)
 		}
-		out = append(out, end...)
-		raw = rest
+		start = next
 	}
-	return out
+	return h.result()
 }
 
-// cutLine splits raw after its first line; end is the line's end as it was sent.
-func cutLine(raw []byte) (line string, end, rest []byte) {
-	i := bytes.IndexByte(raw, '\n')
-	if i < 0 {
-		return string(raw), nil, nil
+// headScanner goes over a head line by line.
+type headScanner struct {
+	rewriter
+	r    *Redactor
+	name string // of the last header
+}
+
+// lineEnd returns where the line that begins at start ends, and where the next one begins.
+func lineEnd(s string, start int) (end, next int) {
+	end = indexFrom(s, start, '\n')
+	if end == len(s) {
+		return end, end
 	}
-	n := i
-	if n > 0 && raw[n-1] == '\r' {
-		n--
+	if end > start && s[end-1] == '\r' {
+		return end - 1, end + 1
 	}
-	return string(raw[:n]), raw[n : i+1], raw[i+1:]
+	return end, end + 1
 }
 
 // startLine redacts a request line. The target is everything between the method and the version, because a client
 // may send a blank in it; a status line has no target.
-func (r *Redactor) startLine(line string) string {
-	method, rest, ok := strings.Cut(line, " ")
-	if !ok || strings.HasPrefix(method, "HTTP/") {
-		return r.Text(line)
+func (h *headScanner) startLine(start, end int) {
+	line := h.s[start:end]
+	blank := strings.IndexByte(line, ' ')
+	if blank < 0 || strings.HasPrefix(line, "HTTP/") {
+		h.replace(start, end, h.r.Text(line))
+		return
 	}
-	end := strings.LastIndex(rest, " HTTP/")
-	if end < 0 {
-		end = len(rest)
+	target := start + blank + 1
+	if version := strings.LastIndex(h.s[target:end], " HTTP/"); version >= 0 {
+		end = target + version
 	}
-	return method + " " + r.Target(rest[:end]) + rest[end:]
+	h.replace(target, end, h.r.Target(h.s[target:end]))
 }
 
-// cutHeader splits a header line at its first colon that is not part of a mark. A line without a colon has no name
-// and is all value.
-func cutHeader(line string) (before, value string) {
-	for i := range len(line) {
-		if line[i] == ':' && !strings.HasSuffix(line[:i+1], markStart) {
-			return line[:i+1], line[i+1:]
+// headerLine redacts one line after the start line.
+func (h *headScanner) headerLine(start, end int) {
+	value := start
+	if h.name == "" || !isAny(h.s[start], " \t") { // else it continues the header before it: RFC 9112 §5.2
+		value = headerNameEnd(h.s, start, end)
+		h.headerName(start, value)
+	}
+	start, end = trim(h.s, value, end)
+	if start < end {
+		h.replace(start, end, h.r.Header(h.name, h.s[start:end]))
+	}
+}
+
+// headerNameEnd returns where the name of a header line ends, behind its first colon that is not part of a mark. A line
+// without a colon has no name and is all value.
+func headerNameEnd(s string, start, end int) int {
+	for i := start; ; i++ {
+		i = indexFrom(s[:end], i, ':')
+		switch {
+		case i == end:
+			return start
+		case !strings.HasSuffix(s[start:i+1], markStart):
+			return i + 1
 		}
 	}
-	return "", line
 }
 
-// headerName redacts what a malformed line holds before its colon; names proper stay.
-func (r *Redactor) headerName(before string) string {
-	if before == "" {
-		return ""
+// headerName takes the name of a header, colon and all, and redacts what a malformed line holds there; names proper
+// stay.
+func (h *headScanner) headerName(start, end int) {
+	if start == end {
+		h.name = ""
+		return
 	}
-	return r.Text(before[:len(before)-1]) + ":"
-}
-
-func (r *Redactor) headerValue(name, value string) string {
-	core := strings.Trim(value, " \t\r")
-	if core == "" {
-		return value
+	end--
+	h.replace(start, end, h.r.Text(h.s[start:end]))
+	h.name = h.s[start:end]
+	if end > start && (isBlank(h.s[start]) || isBlank(h.s[end-1])) {
+		h.name = strings.Trim(h.name, " \t")
 	}
-	at := strings.Index(value, core)
-	return value[:at] + r.Header(name, core) + value[at+len(core):]
 }

@@ -9,11 +9,11 @@ func (r *Redactor) Header(name, value string) string {
 		return value
 	}
 	switch {
-	case strings.EqualFold(name, "Sec-WebSocket-Protocol"):
+	case sameName(name, "Sec-WebSocket-Protocol"):
 		return r.Subprotocols(value)
-	case strings.EqualFold(name, "Cookie"):
+	case sameName(name, "Cookie"):
 		return r.cookies(value, false)
-	case strings.EqualFold(name, "Set-Cookie"):
+	case sameName(name, "Set-Cookie"):
 		return r.cookies(value, true)
 	case sensitive(name):
 		return r.credentials(value)
@@ -23,12 +23,18 @@ func (r *Redactor) Header(name, value string) string {
 
 // hidesHeader reports whether Header would do more with this header than Text does.
 func hidesHeader(name string) bool {
-	return !isHandshakeProof(name) && (sensitive(name) || strings.EqualFold(name, "Sec-WebSocket-Protocol"))
+	return !isHandshakeProof(name) && (sensitive(name) || sameName(name, "Sec-WebSocket-Protocol"))
 }
 
 // isHandshakeProof names the two headers that are no secrets (RFC 6455 §1.3) and join the legs of a WebSocket.
 func isHandshakeProof(name string) bool {
-	return strings.EqualFold(name, "Sec-WebSocket-Key") || strings.EqualFold(name, "Sec-WebSocket-Accept")
+	return sameName(name, "Sec-WebSocket-Key") || sameName(name, "Sec-WebSocket-Accept")
+}
+
+// sameName compares the name of a header with one that we know, without case. Last letters, of which ours have no
+// forms but the two of ASCII, are quicker to compare than the first, which many names share.
+func sameName(name, known string) bool {
+	return len(name) >= len(known) && lower(name[len(name)-1]) == lower(known[len(known)-1]) && strings.EqualFold(name, known)
 }
 
 // credentials redacts a whole value but for the authentication scheme it begins with.
@@ -62,28 +68,21 @@ func schemeLen(s string) int {
 // cookies keeps the names and redacts the values of a Cookie or, with set, a Set-Cookie header (RFC 6265 §4). A
 // piece without a name is a value.
 func (r *Redactor) cookies(value string, set bool) string {
-	pieces := strings.Split(value, ";")
-	for i, piece := range pieces {
-		name, v, named := strings.Cut(piece, "=")
-		switch {
-		case set && i > 0 && cookieAttributes[strings.ToLower(strings.TrimSpace(name))]:
-		case named:
-			pieces[i] = name + "=" + r.inner(v)
-		default:
-			pieces[i] = r.inner(piece)
+	w := rewriter{s: value}
+	for start := 0; start < len(value); {
+		end := indexFrom(value, start, ';')
+		name, _, named := strings.Cut(value[start:end], "=")
+		if !set || start == 0 || !cookieAttributes[strings.ToLower(strings.TrimSpace(name))] {
+			if named {
+				start += len(name) + 1
+			}
+			if from, to := trim(value, start, end); from < to {
+				w.replace(from, to, r.mark(value[from:to]))
+			}
 		}
+		start = end + 1
 	}
-	return strings.Join(pieces, ";")
-}
-
-// inner redacts a value and leaves the blanks around it.
-func (r *Redactor) inner(v string) string {
-	core := strings.Trim(v, " \t\r\n")
-	if core == "" {
-		return v
-	}
-	at := strings.Index(v, core)
-	return v[:at] + r.mark(core) + v[at+len(core):]
+	return w.result()
 }
 
 var cookieAttributes = map[string]bool{

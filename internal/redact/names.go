@@ -1,5 +1,7 @@
 package redact
 
+import "strings"
+
 // words make the name of a header, a query key, a cookie or a JSON member sensitive when they are part of it, by their
 // first letter. bearer is ours: ?bearer=… is a token by another name.
 var words = [256][]string{
@@ -12,11 +14,51 @@ var words = [256][]string{
 	't': {"token"},
 }
 
+// seconds holds for the first letter of a word, in either case, the second ones as bits: a quick no for most of a name.
+var seconds = makeSeconds()
+
+func makeSeconds() (seconds [256]uint32) {
+	for c := range seconds {
+		for _, w := range words[lower(byte(c))] {
+			seconds[c] |= 1 << (w[1] - 'a')
+		}
+	}
+	return seconds
+}
+
 // sensitive reports whether name holds one of the words, in any case and also percent-encoded.
 func sensitive(name string) bool {
+	if strings.IndexByte(name, '%') < 0 {
+		return holdsWord(name)
+	}
 	var room [64]byte // most names: no allocation
 	_, end := firstWord(plainName(room[:0], name))
 	return end > 0
+}
+
+// holdsWord reports whether name holds one of the words, in any case.
+func holdsWord(name string) bool {
+	for i := range len(name) - 1 {
+		if seconds[name[i]]>>(lower(name[i+1])-'a')&1 == 0 {
+			continue
+		}
+		for _, w := range words[lower(name[i])] {
+			if len(name)-i >= len(w) && equalLower(name[i:i+len(w)], w) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// equalLower reports whether s in lower case is word, which is as long.
+func equalLower(s, word string) bool {
+	for i := range len(word) {
+		if lower(s[i]) != word[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // plainName appends name in lower case, with its percent-encoding undone once, as a server undoes it.

@@ -28,13 +28,19 @@ const (
 // Redactor redacts with one key. A nil Redactor returns everything as it is. It may be used by several goroutines at
 // once. Make it with New.
 type Redactor struct {
-	macs sync.Pool // of hash.Hash: keying one costs more than using it
+	macs sync.Pool // of *mac: keying one costs more than using it
+}
+
+// mac makes HMACs. It has room for what goes in and out, which else would be made for each.
+type mac struct {
+	hash.Hash
+	value, sum []byte
 }
 
 // New returns a Redactor whose marks depend on key, random bytes made at start.
 func New(key []byte) *Redactor {
 	key = bytes.Clone(key)
-	return &Redactor{macs: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+	return &Redactor{macs: sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, key)} }}}
 }
 
 // Target redacts a request target: query keys and ;matrix parameters with a sensitive name (percent-encoded names
@@ -54,7 +60,11 @@ func (r *Redactor) mark(value string) string {
 	if value == "" || isMark(value) {
 		return value
 	}
-	return markStart + r.digits(value, markDigits) + markEnd
+	var mark [markLen]byte
+	n := copy(mark[:], markStart)
+	r.digits(mark[n:n+markDigits], value)
+	copy(mark[n+markDigits:], markEnd)
+	return string(mark[:])
 }
 
 // Hash returns 16 hex digits of the HMAC of value, for values that are only
@@ -63,17 +73,21 @@ func (r *Redactor) Hash(value string) string {
 	if r == nil {
 		return value
 	}
-	return r.digits(value, 16)
+	var digits [16]byte
+	r.digits(digits[:], value)
+	return string(digits[:])
 }
 
-// digits is the first n hex digits of the HMAC of value.
-func (r *Redactor) digits(value string, n int) string {
-	mac := r.macs.Get().(hash.Hash)
-	defer r.macs.Put(mac)
-	mac.Reset()
-	mac.Write([]byte(value))
-	var sum [sha256.Size]byte
-	return hex.EncodeToString(mac.Sum(sum[:0])[:n/2])
+// digits fills to with the first hex digits of the HMAC of value.
+func (r *Redactor) digits(to []byte, value string) {
+	m := r.macs.Get().(*mac)
+	defer r.macs.Put(m)
+	m.value = append(m.value[:0], value...)
+	m.Reset()
+	m.Write(m.value)
+	clear(m.value) // a secret
+	m.sum = m.Sum(m.sum[:0])
+	hex.Encode(to, m.sum[:len(to)/2])
 }
 
 // isMark reports whether s is exactly one mark: a mark with anything beside it is a value like any other, or a

@@ -189,7 +189,7 @@ func TestHead(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			checkIdempotent(t, r, c.in)
-			if got := shape(string(r.Head([]byte(c.in)))); got != c.want {
+			if got := shape(r.Head(c.in)); got != c.want {
 				t.Errorf("Head(%q)\n got %q\nwant %q", c.in, got, c.want)
 			}
 		})

@@ -5,12 +5,9 @@ import "strings"
 // scanner goes once over a text, stops at the few bytes that can announce a secret, and copies only when it has
 // something to replace. Its work is linear in the length of the text whatever the text holds.
 type scanner struct {
+	rewriter
 	r      *Redactor
-	s      string
 	target bool // the text is one request target: blanks and quotes are part of values
-
-	out  strings.Builder
-	done int // s[:done] is in out, or out is empty
 
 	jwtTried int // no run of token characters that begins before this offset is a JWT
 	word     word
@@ -29,17 +26,44 @@ func (r *Redactor) scan(s string, target bool) string {
 	if r == nil {
 		return s
 	}
-	sc := scanner{r: r, s: s, target: target}
-	for i := 0; i < len(s); i++ {
-		if !announces[s[i]] || s[i] == 'e' && (i+1 == len(s) || s[i+1] != 'y') {
-			continue // the letter e is frequent
+	i := nextAnnounced(s, 0)
+	if i == len(s) {
+		return s
+	}
+	sc := scanner{rewriter: rewriter{s: s}, r: r, target: target}
+	for ; i < len(s); i = nextAnnounced(s, i) {
+		f := sc.look(i)
+		if f.end <= i {
+			i++
+			continue
 		}
-		if f := sc.look(i); f.end > i {
-			sc.replace(f)
-			i = f.end - 1
-		}
+		sc.replace(f.start, f.end, f.with)
+		i = f.end
 	}
 	return sc.result()
+}
+
+// nextAnnounced returns the offset, i or later, at which the scanner has to look closer, len(s) if there is none. The
+// letters are frequent, and announce something only together: eyJ, bearer.
+func nextAnnounced(s string, i int) int {
+	for ; i < len(s); i++ {
+		if !announces[s[i]] {
+			continue
+		}
+		switch s[i] {
+		case 'e':
+			if i+1 < len(s) && s[i+1] == 'y' {
+				return i
+			}
+		case 'b', 'B':
+			if i+1 < len(s) && lower(s[i+1]) == 'e' {
+				return i
+			}
+		default:
+			return i
+		}
+	}
+	return i
 }
 
 func (sc *scanner) look(i int) found {
@@ -68,26 +92,6 @@ func (sc *scanner) colon(i int) found {
 		return f
 	}
 	return sc.quotedHeader(i)
-}
-
-func (sc *scanner) replace(f found) {
-	if sc.s[f.start:f.end] == f.with {
-		return
-	}
-	if sc.out.Len() == 0 {
-		sc.out.Grow(len(sc.s) + markLen)
-	}
-	sc.out.WriteString(sc.s[sc.done:f.start])
-	sc.out.WriteString(f.with)
-	sc.done = f.end
-}
-
-func (sc *scanner) result() string {
-	if sc.done == 0 { // a secret never begins at 0 and ends there
-		return sc.s
-	}
-	sc.out.WriteString(sc.s[sc.done:])
-	return sc.out.String()
 }
 
 // secret is the find for a whole value.

@@ -11,28 +11,28 @@ func (r *Redactor) Subprotocols(value string) string {
 	if r == nil {
 		return value
 	}
-	items := strings.Split(value, ",")
+	w := rewriter{s: value}
 	afterName := false
-	for i, item := range items {
-		core := strings.Trim(item, " \t\r\n")
+	for start := 0; start < len(value); {
+		end := indexFrom(value, start, ',')
+		from, to := trim(value, start, end)
 		var with string
-		with, afterName = r.subprotocol(core, afterName)
-		if with != core {
-			at := strings.Index(item, core)
-			items[i] = item[:at] + with + item[at+len(core):]
-		}
+		with, afterName = r.subprotocol(value[from:to], afterName)
+		w.replace(from, to, with)
+		start = end + 1
 	}
-	return strings.Join(items, ",")
+	return w.result()
 }
 
 // subprotocol redacts one item. secret says that the item before it was a name such as "bearer"; names says that
 // this one is.
 func (r *Redactor) subprotocol(item string, secret bool) (with string, names bool) {
+	if item == "" || knownSubprotocols[strings.ToLower(item)] {
+		return item, false
+	}
 	at := tokenStart(item)
 	names = at == 0 && sensitive(item) && withoutMark(item) == item
 	switch {
-	case item == "" || knownSubprotocols[strings.ToLower(item)]:
-		return item, false
 	case secret && !isMark(item[at:]):
 		return r.mark(item), names
 	case at > 0:
