@@ -123,6 +123,9 @@ type Response struct {
 // first 4 KiB of it, recordings the whole.
 const MaxHeadText = 64 << 10
 
+// DialTLS begins the error of a dial that came as far as TCP: TLS failed.
+const DialTLS = "TLS: "
+
 // DialError says that the upstream could not be reached; the client side was reset.
 type DialError struct {
 	Header
@@ -176,6 +179,9 @@ type Lost struct {
 const (
 	ReasonHTTPToTLS = "answered TLS with HTTP"
 	ReasonTextToTLS = "answered TLS with plain text"
+	// Reasons of an opaque conn whose client failed before its first byte.
+	ReasonTLSFailed     = "TLS handshake failed"
+	ReasonNoProxyHeader = "no PROXY protocol header"
 )
 
 // Closed is the last event of a conn.

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"github.com/wstap/wstap/ws"
+	"strings"
 )
 
 // Confidence in a cause.
@@ -76,10 +77,29 @@ func (j *judge) cause() {
 		j.connectFailed()
 	case !c.IsUpgraded() && (c.Answer != nil || c.decoded()):
 		j.noUpgrade()
+	case j.unheard():
 	case j.tlsFailed():
 	default:
 		j.tunnel()
 	}
+}
+
+// unheard: the client failed before its first byte, at what it had to say first.
+func (j *judge) unheard() bool {
+	switch j.Conn.Lost[ws.FromClient] {
+	case ReasonTLSFailed:
+		j.conclude(CauseTLSFailed, Confirmed)
+	case ReasonNoProxyHeader:
+		j.say("this tap wants a PROXY protocol header first (--accept-proxy-protocol), and the client sent none that can be read")
+		j.conclude(CauseHandshakeFailed, Confirmed)
+	default:
+		return false
+	}
+	j.sayEnds()
+	if line := j.line(isTLSFailure); line != nil {
+		j.quote(line)
+	}
+	return true
 }
 
 // tlsFailed: an opaque stream that nginx says was a TLS handshake, and failed.
@@ -135,7 +155,11 @@ func (j *judge) connectFailed() {
 		j.quote(line)
 		j.say("nginx saw the reset that wstap passed on (104); without wstap it would have logged connect() failed with the errno above")
 	}
-	j.conclude(CauseConnectFailed, Confirmed)
+	cause := CauseConnectFailed
+	if strings.HasPrefix(d.Error, DialTLS) {
+		cause = CauseTLSFailed
+	}
+	j.conclude(cause, Confirmed)
 }
 
 func (j *judge) noUpgrade() {

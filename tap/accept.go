@@ -1,7 +1,6 @@
 package tap
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -58,15 +57,13 @@ func (s *Server) pause(d time.Duration) bool {
 }
 
 func (t *tap) accepted(client net.Conn) {
-	s := t.server
 	tun := newTunnel(t)
 	tun.sockets[ws.FromClient] = client
-	if !s.begin(tun) {
+	if !t.server.begin(tun) {
 		client.Close()
 		return
 	}
-	tun.seen.open(t, tun.began, addrText(client.RemoteAddr()), t.acceptedAt(client))
-	s.wg.Go(func() { tun.connect(client) }) // ends by itself within the dial timeout
+	t.server.wg.Go(func() { tun.connect(client) }) // ends by itself within the patience for each step
 }
 
 // acceptedAt is the address that the peer dialled: of a wildcard listener it is
@@ -81,20 +78,21 @@ func (t *tap) acceptedAt(client net.Conn) string {
 	return t.listen // the one string for all
 }
 
-// connect dials the upstream and hands over to a mover. It has a goroutine of
-// its own, which ends with it, because dialling needs a larger stack than an
-// idle connection should keep.
+// connect hears what comes before the client's first byte, dials the upstream
+// and hands over to a mover. It has a goroutine of its own, which ends with it,
+// because that needs a larger stack than an idle connection should keep.
 func (t *tunnel) connect(client net.Conn) {
 	s := t.tap.server
-	upstream := t.tap.spec.Upstream
-	ctx, cancel := context.WithTimeout(s.ctx, s.opts.DialTimeout)
-	defer cancel()
-	server, err := s.dial(ctx, upstream.Network, upstream.Address)
+	from, client, err := t.greet(client)
+	if err != nil {
+		t.unheard(err)
+		return
+	}
+	server, err := t.reach(from, client)
 	if err != nil {
 		t.dialFailed(err)
 		return
 	}
-	t.seen.dialed(addrText(server.LocalAddr()), addrText(server.RemoteAddr()))
 	if !s.takeOver(t, client, server) {
 		newCopied(t, client, server)
 	}

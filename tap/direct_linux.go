@@ -36,7 +36,7 @@ type direct struct {
 // newDirect takes t's listener over for l, or returns nil if t is not for it.
 func newDirect(t *tap, l *loop) *direct {
 	d := &direct{tap: t, loop: l, fd: -1, local: t.listen}
-	if t.server.opts.Dial != nil || !d.target() {
+	if t.server.opts.Dial != nil || !t.spec.passesAll() || !d.target() {
 		return nil
 	}
 	switch ln := t.ln.(type) {

@@ -44,6 +44,9 @@ var linuxErrno = map[syscall.Errno]int{
 
 // dialErrorText says why a dial failed, and the Linux number of it if it has one.
 func dialErrorText(err error, timeout time.Duration) (string, int) {
+	if t, ok := errors.AsType[*tlsError](err); ok {
+		return t.Error(), 0
+	}
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno.Error(), linuxErrno[errno]
 	}
@@ -59,6 +62,27 @@ func closeWrite(c io.Closer) {
 	if c, ok := c.(interface{ CloseWrite() error }); ok {
 		c.CloseWrite()
 	}
+}
+
+// endOf is how a source ended of which a read returned io.EOF.
+func endOf(source io.Closer) monitor.How {
+	if s, ok := source.(*secured); ok {
+		return s.howEnded()
+	}
+	return monitor.HowFIN
+}
+
+// passEnd ends the sink as the source ended: between two TLS sides, a FIN
+// without close_notify stays one.
+func passEnd(source, sink io.Closer) {
+	s, fromTLS := sink.(*secured)
+	if fromTLS && endOf(source) == monitor.HowFIN {
+		if _, ok := source.(*secured); ok {
+			s.closeWriteRaw()
+			return
+		}
+	}
+	closeWrite(sink)
 }
 
 // setReset makes the coming Close send a reset instead of a FIN. Unix sockets

@@ -2,6 +2,7 @@ package tap
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,10 @@ type tap struct {
 	spec   Spec
 	listen string // as bound: with the chosen port
 
+	serverTLS   *tls.Config // nil: clients speak plain
+	upstreamTLS *tls.Config // nil: the upstream does
+	note        string      // what a reader must know of it
+
 	mu     sync.Mutex // guards what follows
 	ln     net.Listener
 	file   fs.FileInfo // of the unix socket that is ours
@@ -27,6 +32,9 @@ type tap struct {
 
 // open begins to listen.
 func (t *tap) open() error {
+	if err := t.prepareTLS(); err != nil {
+		return err
+	}
 	a := t.spec.Listen
 	if a.Network == "unix" {
 		if err := removeStale(a.Address); err != nil {

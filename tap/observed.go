@@ -38,6 +38,11 @@ func (o *observed) dialFailed(at monitor.Time, server string, ev monitor.DialErr
 	o.stream.DialFailed(at, server, ev)
 }
 
+func (o *observed) unheard(at monitor.Time, reason, errText string) {
+	defer o.rescue()
+	o.stream.Unheard(at, reason, errText)
+}
+
 func (o *observed) bytes(dir ws.Direction, at monitor.Time, p []byte) {
 	if o.broken.Load() {
 		return

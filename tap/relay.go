@@ -85,8 +85,8 @@ func (f *flow) pass(p []byte) error {
 	return err
 }
 
-// sourceEnded passes a FIN on: the other direction may go on for long. dead
-// says that the socket is known to be.
+// sourceEnded passes an end on, a FIN or TLS's: the other direction may go on
+// for long. dead says that the socket is known to be.
 func (t *tunnel) sourceEnded(f *flow, at monitor.Time, dead bool) {
 	// The kernel reports a reset once, to whoever calls next. If a write of the
 	// other direction got it, our read finds a plain end: no FIN, and not to be
@@ -96,10 +96,10 @@ func (t *tunnel) sourceEnded(f *flow, at monitor.Time, dead bool) {
 		t.fail()
 		return
 	}
-	t.sideEnded(f.dir, at, monitor.HowFIN, "")
+	t.sideEnded(f.dir, at, endOf(f.source()), "")
 	f.finSent.Store(true)
 	if t.fins.Add(1) == 1 { // with the second, the close that follows sends it
-		closeWrite(f.sink())
+		passEnd(f.source(), f.sink())
 	}
 }
 
@@ -146,8 +146,8 @@ func (t *tunnel) finish() {
 	at := t.now()
 	for i := range t.flows {
 		if f := &t.flows[i]; f.deadAt != 0 && !t.back(f).sinkReset {
-			t.sideEnded(f.dir, f.deadAt, monitor.HowFIN, "")
-			closeWrite(f.sink())
+			t.sideEnded(f.dir, f.deadAt, endOf(f.source()), "")
+			passEnd(f.source(), f.sink())
 		}
 	}
 	stopped := t.stopped.Load()

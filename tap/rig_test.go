@@ -2,6 +2,7 @@ package tap
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -31,6 +32,7 @@ type rig struct {
 	server *Server
 	hub    *observe.Hub
 	ln     net.Listener // the upstream
+	tls    bool         // both peers speak it
 
 	mu     sync.Mutex // guards what follows
 	events []monitor.Event
@@ -41,6 +43,7 @@ type rigOptions struct {
 	listen   string // default 127.0.0.1:0
 	upstream string // default a new listener on 127.0.0.1
 	tap      Options
+	spec     func(*Spec)
 	prepare  func(*rig) // before Listen
 	// listenOnly leaves Serve to the test.
 	listenOnly bool
@@ -56,9 +59,19 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	if o.listen == "" {
 		o.listen = "127.0.0.1:0"
 	}
+	if r.tls = o.way == tlsWay; r.tls && !strings.HasPrefix(o.upstream, "unix:") {
+		o.upstream = "https://" + o.upstream
+	}
 	specs, err := ParseSpecs([]string{o.listen + "=" + o.upstream}, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if r.tls {
+		specs[0].TLS = TLS{SelfSigned: true, Insecure: true}
+		specs[0].Upstream.TLS = true
+	}
+	if o.spec != nil {
+		o.spec(&specs[0])
 	}
 	r.hub = &observe.Hub{Instance: 1, Emit: r.emit, Redact: redact.New([]byte("key"))}
 	r.server = New(r.hub, specs, o.tap, func() monitor.Time { return monitor.TimeOf(time.Now()) })
@@ -109,6 +122,13 @@ func find[E monitor.Event](r *rig) (found []E) {
 	return found
 }
 
+// opened waits for the first conn on record.
+func opened(r *rig) *monitor.Opened {
+	r.t.Helper()
+	r.until("a conn is on record", func() bool { return len(find[*monitor.Opened](r)) > 0 })
+	return find[*monitor.Opened](r)[0]
+}
+
 // halfCloser is what TCP and unix connections have in common.
 type halfCloser interface {
 	net.Conn
@@ -139,11 +159,50 @@ func (r *rig) ours(c net.Conn) halfCloser {
 	return c.(halfCloser)
 }
 
+// tlsPeer is a peer that speaks TLS, and ends it as tidily as it ends TCP.
+type tlsPeer struct {
+	*tls.Conn
+	tcp halfCloser
+}
+
+func (p *tlsPeer) CloseWrite() error {
+	p.Conn.CloseWrite()
+	return p.tcp.CloseWrite()
+}
+
+// under is the TCP connection of a peer.
+func under(c io.Closer) io.Closer {
+	if p, ok := c.(*tlsPeer); ok {
+		return p.tcp
+	}
+	return c
+}
+
+var peerCertificate = sync.OnceValue(func() *tls.Certificate {
+	c, err := selfSigned("")
+	if err != nil {
+		panic(err)
+	}
+	return c
+})
+
 // pair is a connection through the tap, by both its ends.
 func (r *rig) pair() (client, server halfCloser) {
 	r.t.Helper()
 	client = r.dial()
-	return client, r.accept()
+	if !r.tls {
+		return client, r.accept()
+	}
+	c := &tlsPeer{tls.Client(client, &tls.Config{InsecureSkipVerify: true}), client}
+	if err := c.Handshake(); err != nil {
+		r.t.Fatal(err)
+	}
+	server = r.accept()
+	s := &tlsPeer{tls.Server(server, &tls.Config{Certificates: []tls.Certificate{*peerCertificate()}}), server}
+	if err := s.Handshake(); err != nil {
+		r.t.Fatal(err)
+	}
+	return c, s
 }
 
 // idle waits until no connection is live.
@@ -169,6 +228,7 @@ const (
 	polledWay way = ""      // where there is a loop, all by it
 	takenWay  way = "taken" // Go's net accepts and dials, the loop moves
 	copiedWay way = "copied"
+	tlsWay    way = "tls" // on both sides
 )
 
 func (w way) apply(s *Server) {
@@ -182,11 +242,20 @@ func (w way) apply(s *Server) {
 	}
 }
 
+// tidyEnd is how a peer that closes in order is seen to.
+func (w way) tidyEnd() monitor.How {
+	if w == tlsWay {
+		return monitor.HowCloseNotify
+	}
+	return monitor.HowFIN
+}
+
 // eachWay runs a test over all of them.
 func eachWay(t *testing.T, test func(t *testing.T, way way)) {
 	t.Run("polled", func(t *testing.T) { test(t, polledWay) })
 	t.Run("taken over", func(t *testing.T) { test(t, takenWay) })
 	t.Run("copied", func(t *testing.T) { test(t, copiedWay) })
+	t.Run("tls", func(t *testing.T) { test(t, tlsWay) })
 }
 
 // upgrade takes a pair through an opening handshake.
@@ -214,6 +283,7 @@ func exchange(t testing.TB, from, to net.Conn, text string) {
 
 // resetNow closes c so that its peer gets a reset.
 func resetNow(c net.Conn) {
+	c = under(c).(net.Conn)
 	c.(*net.TCPConn).SetLinger(0)
 	c.Close()
 }

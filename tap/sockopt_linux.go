@@ -11,8 +11,11 @@ import (
 
 // control calls f with c's descriptor, and reports whether it has one.
 func control(c io.Closer, f func(fd uintptr)) bool {
+	if r, ok := c.(*hostRewriter); ok {
+		c = r.Conn
+	}
 	sc, ok := c.(syscall.Conn)
-	if !ok { // TLS, say
+	if !ok {
 		return false
 	}
 	rc, err := sc.SyscallConn()
@@ -20,8 +23,13 @@ func control(c io.Closer, f func(fd uintptr)) bool {
 }
 
 func isTCP(c io.Closer) bool {
-	if s, ok := c.(*socket); ok {
-		return s.tcp
+	switch c := c.(type) {
+	case *socket:
+		return c.tcp
+	case *secured:
+		return isTCP(c.raw.Conn)
+	case *hostRewriter:
+		return isTCP(c.Conn)
 	}
 	_, ok := c.(*net.TCPConn)
 	return ok

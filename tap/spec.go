@@ -17,7 +17,7 @@ import (
 type Addr struct {
 	Network string // "tcp" or "unix"
 	Address string // host:port, or a path
-	TLS     bool   // https, wss: parsed and refused for now
+	TLS     bool   // https, wss
 	Text    string // as given
 }
 
@@ -30,13 +30,36 @@ type Spec struct {
 	Role     monitor.Role
 	Listen   Addr
 	Upstream Addr
+
+	TLS         TLS
+	RewriteHost bool // requests name the upstream's host instead of the one they came with
+	SendProxy   bool // a PROXY protocol header, version 2, goes before the first byte
+	AcceptProxy bool // one, version 1 or 2, must come first
+}
+
+// passesAll says that nothing is added, changed or taken away: the bytes of one
+// socket are those of the other.
+func (s Spec) passesAll() bool {
+	return !s.TLS.listens() && !s.Upstream.TLS && !s.RewriteHost && !s.SendProxy && !s.AcceptProxy
+}
+
+// upstreamName is the upstream as a Host header names it: without a default port.
+func (s Spec) upstreamName() string {
+	host, port, err := net.SplitHostPort(s.Upstream.Address)
+	switch {
+	case err != nil:
+		return "localhost" // a unix socket has no name
+	case s.Upstream.TLS && port == "443", !s.Upstream.TLS && port == "80":
+		if strings.Contains(host, ":") {
+			return "[" + host + "]"
+		}
+		return host
+	}
+	return s.Upstream.Address
 }
 
 // specForm is what every usage error ends with.
 const specForm = "expected [LEG[:NAME]@]LISTEN=UPSTREAM, for example back@:8081=127.0.0.1:3000"
-
-var errTLSUpstream = errors.New("TLS upstreams are not supported yet: " +
-	"put the tap where the traffic is plain, or dial the server's plain port")
 
 var tapName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
@@ -179,9 +202,7 @@ func parseURL(text string) (Addr, error) {
 		port = u.Port()
 	}
 	a := Addr{Network: "tcp", Address: net.JoinHostPort(u.Hostname(), port), Text: text}
-	if a.TLS = u.Scheme == "https" || u.Scheme == "wss"; a.TLS {
-		return a, fmt.Errorf("upstream %q: %w", text, errTLSUpstream)
-	}
+	a.TLS = u.Scheme == "https" || u.Scheme == "wss"
 	return a, nil
 }
 

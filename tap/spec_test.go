@@ -1,7 +1,6 @@
 package tap
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -61,8 +60,8 @@ func TestParseSpecs(t *testing.T) {
 		{args: ":1=http://a:", err: "from 1 to 65535"},
 		{args: ":1=http://a:70000", err: "from 1 to 65535"},
 		{args: ":1=ftp://a", err: `"ftp://a"`},
-		{args: ":1=https://a", err: "TLS upstreams are not supported yet"},
-		{args: ":1=wss://a:8443", err: "TLS upstreams are not supported yet"},
+		{args: ":1=https://a", want: "front front tcp :1 tcp a:443 tls"},
+		{args: ":1=wss://a:8443", want: "front front tcp :1 tcp a:8443 tls"},
 	} {
 		specs, err := ParseSpecs(strings.Fields(test.args), nil)
 		if got := specsText(specs); test.err == "" && (err != nil || got != test.want) {
@@ -77,17 +76,14 @@ func TestParseSpecs(t *testing.T) {
 func specsText(specs []Spec) string {
 	var all []string
 	for _, s := range specs {
-		all = append(all, strings.Join([]string{s.Name, string(s.Role),
-			s.Listen.Network, s.Listen.Address, s.Upstream.Network, s.Upstream.Address}, " "))
+		text := strings.Join([]string{s.Name, string(s.Role),
+			s.Listen.Network, s.Listen.Address, s.Upstream.Network, s.Upstream.Address}, " ")
+		if s.Upstream.TLS {
+			text += " tls"
+		}
+		all = append(all, text)
 	}
 	return strings.Join(all, "; ")
-}
-
-func TestTLSUpstreamIsKnownButRefused(t *testing.T) {
-	a, err := parseUpstream("wss://app")
-	if !errors.Is(err, errTLSUpstream) || !a.TLS || a.Address != "app:443" {
-		t.Errorf("got %+v, %v", a, err)
-	}
 }
 
 func TestTapsBeforeStart(t *testing.T) {

@@ -52,6 +52,7 @@ type liveOptions struct {
 	logTimezone string
 	readTimeout time.Duration
 	hops        []string
+	specFlags   map[string]*[]string // values of the flags of one tap each
 
 	nginxConf, nginxVersion string
 	conf                    *conf // nil: not known
@@ -191,6 +192,9 @@ func (l *live) limits() {
 // notes are what a reader must know of this run, as long as it holds.
 func (l *live) notes() []string {
 	notes := append(slices.Clone(l.opts.notes), l.opts.conf.notes(l.taps())...)
+	for _, s := range l.tap {
+		notes = append(notes, s.Notes()...)
+	}
 	if l.opts.keepAlive > 0 {
 		notes = append(notes, fmt.Sprintf("TCP keepalive every %s is on: it may keep open what would have died", l.opts.keepAlive))
 	}

@@ -28,7 +28,7 @@ back, unchanged, and watches.
 
 LEG is front (between clients and nginx) or back (between nginx and a server).
 LISTEN is HOST:PORT, :PORT, [IPv6]:PORT or unix:/PATH; UPSTREAM is HOST:PORT,
-http://HOST[:PORT] or unix:/PATH. Without LEG the nginx configuration tells (--nginx-conf), else one
+http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH. Without LEG the nginx configuration tells (--nginx-conf), else one
 tap is front; two are front and back.
 
 A back tap disturbs nothing but one address in a proxy_pass; a front tap makes nginx see one
@@ -60,8 +60,39 @@ are left out and counted, and a closed pipe ends the lines, not the tap.`,
 	c.Flags().DurationVar(&o.drain, "drain-timeout", 10*time.Second, "how long to wait for connections at the end")
 	c.Flags().DurationVar(&o.dial, "dial-timeout", tap.DefaultDialTimeout, "how long an upstream may take to accept")
 	c.Flags().DurationVar(&o.keepAlive, "tcp-keepalive", 0, "send TCP keepalive probes (default: off, as if wstap were not there)")
+	addSpecFlags(c.Flags(), &o)
 	c.Flags().IntVar(&o.maxConns, "max-conns", observe.DefaultMaxConns, "connections decoded at a time; more are relayed and counted")
 	return c
+}
+
+// addSpecFlags adds the flags that belong to one tap each.
+func addSpecFlags(f *pflag.FlagSet, o *liveOptions) {
+	o.specFlags = map[string]*[]string{}
+	for _, opt := range tap.SpecOptions() {
+		values := new([]string)
+		o.specFlags[opt.Flag] = values
+		usage := opt.Usage + " ([NAME:]FILE)"
+		if opt.Switch {
+			usage = opt.Usage + " (=NAME for one tap)"
+		}
+		f.StringArrayVar(values, opt.Flag, nil, usage)
+		if opt.Switch {
+			f.Lookup(opt.Flag).NoOptDefVal = tap.AllTaps
+		}
+	}
+}
+
+// applySpecFlags gives the taps what the flags say of them.
+func (o *liveOptions) applySpecFlags(specs []tap.Spec) error {
+	for _, opt := range tap.SpecOptions() {
+		if err := tap.SetOptions(specs, opt.Flag, *o.specFlags[opt.Flag]); err != nil {
+			return usagef("%v", err)
+		}
+	}
+	if err := tap.CheckOptions(specs); err != nil {
+		return usagef("%v", err)
+	}
+	return nil
 }
 
 // addLiveFlags adds the flags that tap and demo share.
@@ -142,6 +173,9 @@ func runTap(c *cobra.Command, o liveOptions, args []string) error {
 	}
 	specs, err := tap.ParseSpecs(args, o.conf.role)
 	if err != nil {
+		return err
+	}
+	if err := o.applySpecFlags(specs); err != nil {
 		return err
 	}
 	l, err := newLive(o)
