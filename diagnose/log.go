@@ -23,7 +23,12 @@ const linesMost = 3
 // entry counts a log line for the finding of a subject. first says that it
 // is the subject's first: the time to write the fix.
 func (p *pass) entry(subject string, r *monitor.LogRef) (t *tally, first bool) {
-	t = p.about(subject)
+	if t = p.index[subject]; t == nil && len(p.found) < subjectsKept {
+		subject = strings.Clone(subject) // lest it keep a part of the log in memory
+	}
+	if t == nil {
+		t = p.about(subject)
+	}
 	first = t.Count == 0
 	if t.Count >= linesMost {
 		t.Count++
@@ -45,19 +50,30 @@ func lineServer(e *logparse.Entry) string {
 // pasteable is text of a log for a fix: clients choose many bytes of a log, and a
 // fix goes into a configuration or a shell. Only what names and paths are made of stays.
 func pasteable(s string) string {
-	bad := func(c rune) bool {
-		return c >= utf8.RuneSelf || !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-._~/:[]*@,", c))
+	for i := range len(s) {
+		if !harmless[s[i]] {
+			return withoutHarm(s)
+		}
 	}
-	if strings.IndexFunc(s, bad) < 0 {
-		return s
-	}
+	return s
+}
+
+func withoutHarm(s string) string {
 	return strings.Map(func(c rune) rune {
-		if bad(c) {
+		if c >= utf8.RuneSelf || !harmless[c] {
 			return '?'
 		}
 		return c
 	}, s)
 }
+
+// harmless are the bytes that names and paths are made of.
+var harmless = func() (is [256]bool) {
+	for _, c := range []byte("-._~/:[]*@,0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+		is[c] = true
+	}
+	return is
+}()
 
 // blockOf names the block that a line's request went through, for the comment
 // above a fix: exactly where the configuration is known.

@@ -128,10 +128,15 @@ func watchAddress(p *pass, r *monitor.LogRef) {
 		return
 	}
 	addr := e.UpstreamAddr()
-	if k := kindOfAddress(addr); k != privateAddress && k != publicAddress || p.ownDial(r) != nil {
+	if p.ownDial(r) != nil {
 		return
 	}
-	a := m.get(addr)
+	a := m.of[addr] // before it is looked at closely: most come again
+	if a == nil {
+		if k := kindOfAddress(addr); k == privateAddress || k == publicAddress {
+			a = m.get(addr)
+		}
+	}
 	switch {
 	case a == nil:
 	case !connectPhase(e):
@@ -153,6 +158,7 @@ func (a *addressPast) fail(r *monitor.LogRef) {
 	if a.failures == 0 {
 		a.since = r.At
 		a.first = *r
+		a.first.Entry = r.Entry.Clone()
 	}
 	a.failures++
 	a.last = r.At

@@ -22,13 +22,16 @@ var sourceRules = []rule{{
 	conn:      watchSilentEnds,
 	done:      levelBlind,
 }, {
-	id:        "unparsed-log",
+	id:        unparsedLogID,
 	severity:  monitor.SeverityInfo,
 	title:     "Much of what is followed is no nginx error log",
 	reference: "nginx: error_log (core)",
 	line:      watchUnparsed,
 	done:      unparsedLog,
 }}
+
+// unparsedLogID is of the one rule that counts all entries.
+const unparsedLogID = "unparsed-log"
 
 // forgedLine: a decoded line feed in a path makes nginx end its line there.
 func forgedLine(p *pass, r *monitor.LogRef) {
@@ -130,7 +133,9 @@ func watchUnparsed(p *pass, r *monitor.LogRef) {
 	}
 	m.unparsed++
 	if len(m.first) < unparsedKept {
-		m.first = append(m.first, *r)
+		kept := *r
+		kept.Entry = r.Entry.Clone()
+		m.first = append(m.first, kept)
 	}
 }
 

@@ -13,10 +13,11 @@ type Scan struct {
 	opts   Options
 	passes []pass // one a rule
 
-	conn   []*pass                   // passes that look at conns
-	every  []*pass                   // passes that want every log entry
-	byKind map[logparse.Kind][]*pass // those that want entries of a kind
-	ref    monitor.LogRef            // of Line: one for all entries
+	conn     []*pass                   // passes that look at conns
+	every    []*pass                   // passes that want every log entry
+	unparsed *pass                     // the one of them that counts all
+	byKind   map[logparse.Kind][]*pass // those that want entries of a kind
+	ref      monitor.LogRef            // of Line: one for all entries
 
 	seq    uint64 // the last conn looked at
 	conned bool   // all conns were
@@ -37,6 +38,9 @@ func NewScan(o Options) *Scan {
 		}
 		if r.line != nil && r.kinds == nil {
 			x.every = append(x.every, &x.passes[i])
+		}
+		if r.id == unparsedLogID {
+			x.unparsed = &x.passes[i]
 		}
 		for _, k := range r.kinds {
 			x.byKind[k] = append(x.byKind[k], &x.passes[i])
@@ -92,14 +96,17 @@ func (x *Scan) stepLines(s *monitor.State, n int) (done bool) {
 	return true
 }
 
-func (x *Scan) look(r *monitor.LogRef) {
+func (x *Scan) look(r *monitor.LogRef) { x.lookBy(r, x.byKind[r.Entry.Kind]) }
+
+// lookBy looks at r, whose kind passes want.
+func (x *Scan) lookBy(r *monitor.LogRef, passes []*pass) {
 	for _, p := range x.every {
 		p.rule.line(p, r)
 	}
 	if r.Entry.Flags.Has(logparse.FlagForged) {
 		return
 	}
-	for _, p := range x.byKind[r.Entry.Kind] {
+	for _, p := range passes {
 		p.rule.line(p, r)
 	}
 }
@@ -115,11 +122,28 @@ func NewLogScan(o Options) *Scan {
 	return x
 }
 
-// Line looks at one entry.
+// Line looks at one entry. It keeps nothing of it but copies.
 func (x *Scan) Line(e *logparse.Entry, stamp monitor.Time) {
+	passes := x.byKind[e.Kind]
+	if len(passes) == 0 && !isOdd(e) {
+		x.Skip(1)
+		return
+	}
 	x.ref.At, x.ref.Stamp, x.ref.Source, x.ref.Entry = stamp, stamp, e.File, *e
-	x.look(&x.ref)
+	x.lookBy(&x.ref, passes)
 }
+
+// isOdd says that the rules that want every entry do more with e than count it.
+func isOdd(e *logparse.Entry) bool {
+	return !e.Parsed() || e.Flags.Has(logparse.FlagForged)
+}
+
+// Wants says that a rule looks at e; of all other entries it is enough to Skip
+// them. It may be called at the same time as Line.
+func (x *Scan) Wants(e *logparse.Entry) bool { return len(x.byKind[e.Kind]) > 0 || isOdd(e) }
+
+// Skip stands for Line with n entries that no rule wants.
+func (x *Scan) Skip(n int) { remember[unparsedMemory](x.unparsed).entries += n }
 
 // Conclude ends a look that was fed by Line; Findings has its result.
 func (x *Scan) Conclude() {

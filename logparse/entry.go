@@ -1,6 +1,9 @@
 package logparse
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Entry is one entry of an nginx error log: what nginx wrote in one call, on
 // one or more physical lines. Fields nginx left out are empty and missing from
@@ -60,6 +63,31 @@ const (
 	HasReferrer
 	HasBytes
 )
+
+// Clone copies e and its strings, which as parts of a block (see Read) would
+// keep all of it in memory.
+func (e *Entry) Clone() Entry {
+	c := *e
+	parts := [...]*string{
+		&c.Raw, &c.Prefix, &c.Message, &c.ErrnoText, &c.Action, &c.Client, &c.Server, &c.Request,
+		&c.Subrequest, &c.Upstream, &c.Host, &c.Referrer, &c.Bytes, &c.Rest,
+	}
+	size := 0
+	for _, s := range parts {
+		size += len(*s)
+	}
+	var all strings.Builder
+	all.Grow(size)
+	for _, s := range parts {
+		all.WriteString(*s)
+	}
+	text := all.String()
+	for _, s := range parts {
+		n := len(*s)
+		*s, text = text[:n], text[n:]
+	}
+	return c
+}
 
 // Has says whether the line had all of f.
 func (e *Entry) Has(f Fields) bool { return e.Present&f == f }

@@ -10,35 +10,51 @@ type head struct {
 
 const stampLen = len("2006/01/02 15:04:05")
 
-// parseHead reads the head of s. It is strict: a line that merely looks like
-// one is no entry.
-func parseHead(s string) (h head, ok bool) {
+// stampMemory knows the last stamp: many lines have the same.
+type stampMemory struct {
+	text  string
+	stamp Stamp
+}
+
+// parseHead reads the head of s into h. It is strict: a line that merely looks
+// like one is no entry.
+func (m *stampMemory) parseHead(s string, h *head) bool {
 	if len(s) < stampLen+len(" [info] 1#1: ") || s[stampLen] != ' ' || s[stampLen+1] != '[' {
-		return h, false
+		return false
 	}
-	if h.stamp, ok = parseStamp(s); !ok {
-		return h, false
+	if s[:stampLen] != m.text {
+		stamp, ok := parseStamp(s)
+		if !ok {
+			return false
+		}
+		m.text, m.stamp = s[:stampLen], stamp
 	}
+	h.stamp = m.stamp
+	return h.parseRest(s)
+}
+
+// parseRest reads what follows the stamp.
+func (h *head) parseRest(s string) bool {
 	i := stampLen + 2
 	var n int
 	if h.level, n = parseLevel(s[i:]); n == 0 {
-		return h, false
+		return false
 	}
 	i += n
 	if h.pid, i = parseNumber(s, i); i < 0 || i >= len(s) || s[i] != '#' {
-		return h, false
+		return false
 	}
 	if h.tid, i = parseNumber(s, i+1); i < 0 || i >= len(s) || s[i] != ':' {
-		return h, false
+		return false
 	}
 	h.end = i + 1
 	if h.end < len(s) {
 		if s[h.end] != ' ' {
-			return h, false
+			return false
 		}
 		h.end++
 	}
-	return h, true
+	return true
 }
 
 // parseStamp reads `YYYY/MM/DD hh:mm:ss` at the beginning of s.

@@ -2,6 +2,10 @@
 // Kubernetes and journald deliver them. Parser takes physical lines and gives
 // entries; Read does that for an io.Reader; Summary counts.
 //
+// A long log can be parsed on several processors: Blocks cuts it, a Parser that
+// was set Apart takes each block, Parser.Continue and Summary.Merge put together
+// what came of them.
+//
 // It opens nothing, asks for no time and starts no goroutine; package follow
 // does that. It does not sanitise: entries hold bytes chosen by clients.
 package logparse
@@ -49,6 +53,13 @@ type Parser struct {
 	size   int // bytes of the write that the entry held belongs to
 	pids   [16]int
 	next   int // in pids
+
+	apart   bool   // see Apart
+	before  int64  // lines before those of p
+	first   string // the first line of p, cut to MaxLine
+	guessed bool   // something depended on the lines before
+
+	stamps stampMemory
 }
 
 // openness says how sure it is that the write of an entry goes on.
@@ -68,15 +79,20 @@ const (
 // An entry whose last line left a quote open, or is as long as nginx's buffer,
 // is held back until the next line or Flush.
 func (p *Parser) Line(line []byte, emit func(*Entry)) {
+	p.take(string(line[:min(len(line), keptOfLong)]), emit)
+}
+
+// take takes one physical line, of which entries become parts.
+func (p *Parser) take(raw string, emit func(*Entry)) {
 	p.line++
-	long := len(line) > MaxLine
+	long := len(raw) > MaxLine
 	if long {
-		line = line[:MaxLine]
+		raw = raw[:MaxLine]
 	}
-	raw := string(line)
-	h, ok := parseHead(raw)
+	var h head
+	ok := p.stamps.parseHead(raw, &h)
 	if ok && !p.held { // the common case: nothing around the line, nothing before it
-		p.begin(raw, &envelope{body: raw}, &h, long, emit)
+		p.begin(raw, raw, &bare, &h, long, emit)
 		return
 	}
 	env := envelope{body: raw}
@@ -85,31 +101,39 @@ func (p *Parser) Line(line []byte, emit func(*Entry)) {
 		if p.swallows(&env, raw) {
 			env = envelope{body: raw, name: p.name}
 		} else if len(env.body) < len(raw) {
-			h, ok = parseHead(env.body)
+			ok = p.stamps.parseHead(env.body, &h)
 		}
 	}
-	same := p.held && (strings.HasPrefix(env.name, p.name) || p.tagged && !env.tagged)
+	same := p.held && p.same(&env)
 	if !ok && same && p.join(raw, &env, long, emit) {
 		return
 	}
-	forged := ok && same && p.forges(&env, &h)
+	forged := ok && same && p.forges(env.body, &h)
 	open, size := p.open, p.size
 	p.Flush(emit)
 	switch {
 	case forged:
 		p.beginForged(raw, &env, &h, long, open, size, emit)
 	case ok:
-		p.begin(raw, &env, &h, long, emit)
+		p.begin(raw, env.body, &env, &h, long, emit)
 	default:
 		p.other(raw, &env, long, emit)
 	}
 }
+
+// bare is what is around a line that has no envelope.
+var bare envelope
 
 // swallows says that raw, which does not begin with a time, belongs to the
 // write of the entry held, so that what looks like an envelope is not one: the
 // lines of that write have none, and a client could make one up.
 func (p *Parser) swallows(env *envelope, raw string) bool {
 	return p.held && p.open != closed && p.size+1+len(raw) <= cutAtOpenResty && (p.plain() || p.tagged && !env.tagged)
+}
+
+// same says that a line in env may be of the source of the entry held.
+func (p *Parser) same(env *envelope) bool {
+	return strings.HasPrefix(env.name, p.name) || p.tagged && !env.tagged
 }
 
 // plain says that the entry held came without an envelope.
@@ -144,10 +168,10 @@ func (p *Parser) start(raw string, env *envelope, long bool) {
 	}
 }
 
-func (p *Parser) begin(raw string, env *envelope, h *head, long bool, emit func(*Entry)) {
+func (p *Parser) begin(raw, body string, env *envelope, h *head, long bool, emit func(*Entry)) {
 	p.start(raw, env, long)
 	p.setHead(h)
-	p.text = strings.TrimSuffix(env.body, "\r")
+	p.text = strings.TrimSuffix(body, "\r")
 	p.size, p.last = len(p.text), len(p.text)
 	f, r := p.e.body(p.text[h.end:])
 	p.open = p.openness(f, r, h.end)
@@ -259,7 +283,8 @@ func (p *Parser) join(raw string, env *envelope, long bool, emit func(*Entry)) b
 // rejoin parses the entry anew with the line just added.
 func (p *Parser) rejoin(long bool, body string, emit func(*Entry)) {
 	old := p.e
-	h, _ := parseHead(p.text)
+	var h head
+	p.stamps.parseHead(p.text, &h)
 	p.e = Entry{Line: old.Line, Lines: old.Lines + 1, File: old.File, Raw: old.Raw, Prefix: old.Prefix,
 		SourceTime: old.SourceTime, Flags: old.Flags | FlagJoined}
 	if long {
@@ -277,8 +302,8 @@ func (p *Parser) rejoin(long bool, body string, emit func(*Entry)) {
 
 // forges says whether a line with a time stands within the write of the entry
 // held (see Parser).
-func (p *Parser) forges(env *envelope, h *head) bool {
-	if p.open == closed || p.size+1+len(env.body) > cutAtOpenResty {
+func (p *Parser) forges(body string, h *head) bool {
+	if p.open == closed || p.size+1+len(body) > cutAtOpenResty {
 		return false
 	}
 	return p.open == sure || !p.known(h.pid) || h.stamp.seconds() < p.e.Stamp.seconds()-5
@@ -292,6 +317,7 @@ func (p *Parser) known(pid int) bool {
 		if k == pid {
 			return true
 		}
+		p.guessed = p.guessed || k == unknownPID
 	}
 	return false
 }

@@ -1,44 +1,45 @@
 package logparse
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Read parses all of r, in bounded memory, and flushes at its end. The error
-// is r's; entries read before it have been emitted.
+// is r's; entries read before it have been emitted. Strings of an entry are
+// parts of one string of up to BlockSize: who keeps one of them for long clones
+// it.
 func Read(r io.Reader, file string, emit func(*Entry)) error {
 	p := Parser{File: file}
 	defer p.Flush(emit)
-	br := bufio.NewReaderSize(r, 2*MaxLine)
+	blocks, buf := NewBlocks(r), make([]byte, BlockSize)
 	for {
-		line, err := readLine(br)
-		if len(line) > 0 && line[len(line)-1] == '\n' {
-			p.Line(line[:len(line)-1], emit)
-		} else if len(line) > 0 {
-			p.Line(line, emit)
-		}
+		block, err := blocks.Next(buf)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("logparse: read %s: %w", file, err)
 		}
+		p.Block(string(block), emit)
 	}
 }
 
-// readLine gives the next line with its LF; of one longer than the buffer only
-// the beginning, the rest is read and thrown away.
-func readLine(br *bufio.Reader) ([]byte, error) {
-	line, err := br.ReadSlice('\n')
-	if !errors.Is(err, bufio.ErrBufferFull) {
-		return line, err
+// Block is Line for all lines of a block of Blocks. They are not copied: the
+// strings of entries are parts of it.
+func (p *Parser) Block(block string, emit func(*Entry)) {
+	if p.apart && p.line == p.before {
+		p.first, _, _ = strings.Cut(block[:min(len(block), MaxLine)], "\n")
 	}
-	kept := append([]byte(nil), line...)
-	for errors.Is(err, bufio.ErrBufferFull) {
-		_, err = br.ReadSlice('\n')
+	for len(block) > 0 {
+		end := strings.IndexByte(block, '\n')
+		if end < 0 {
+			p.take(block, emit)
+			return
+		}
+		p.take(block[:end], emit)
+		block = block[end+1:]
 	}
-	return kept, err
 }

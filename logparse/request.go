@@ -55,8 +55,7 @@ func splitUpstream(s string) (addr, uri string) {
 		}
 		return s, ""
 	}
-	if i := strings.IndexAny(s, "/?"); i >= 0 {
-		return s[:i], s[i:]
-	}
-	return s, ""
+	addr, _, _ = strings.Cut(s, "/")
+	addr, _, _ = strings.Cut(addr, "?")
+	return addr, s[len(addr):]
 }

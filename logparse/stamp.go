@@ -24,3 +24,22 @@ func (s Stamp) seconds() int64 {
 	days := (int64(s.Year)*12+int64(s.Month))*31 + int64(s.Day)
 	return ((days*24+int64(s.Hour))*60+int64(s.Min))*60 + int64(s.Sec)
 }
+
+// Clock reads the times of entries, of which many in a row have the same stamp.
+type Clock struct {
+	Loc *time.Location // of the stamps
+
+	stamp Stamp
+	at    time.Time // of stamp
+}
+
+// Time is e.Time(c.Loc).
+func (c *Clock) Time(e *Entry) time.Time {
+	if !e.SourceTime.IsZero() {
+		return e.SourceTime
+	}
+	if e.Stamp != c.stamp {
+		c.stamp, c.at = e.Stamp, e.Stamp.In(c.Loc)
+	}
+	return c.at
+}

@@ -23,33 +23,63 @@ type Count struct {
 // Top counts names in bounded memory: the first maxNames are counted by name,
 // what comes later as others.
 type Top struct {
-	n      map[string]int64
+	list   []Count        // in the order in which the names came first
+	index  map[string]int // in list
+	last   int            // in list, of the name that came last
 	others int64
+	part   bool // of a Summary.Part: names are neither bounded nor cloned
 }
 
-func (t *Top) add(name string) {
+func (t *Top) add(name string, n int64) {
 	if len(name) > maxName {
 		name = name[:maxName]
 	}
-	if _, ok := t.n[name]; !ok {
-		if len(t.n) >= maxNames {
-			t.others++
+	if t.last < len(t.list) && t.list[t.last].Name == name {
+		t.list[t.last].N += n
+		return
+	}
+	i, ok := t.index[name]
+	if !ok {
+		if len(t.list) >= maxNames && !t.part {
+			t.others += n
 			return
 		}
-		if t.n == nil {
-			t.n = map[string]int64{}
-		}
+		i = t.open(name)
+	}
+	t.list[i].N += n
+	t.last = i
+}
+
+// open begins to count a name.
+func (t *Top) open(name string) (i int) {
+	if t.index == nil {
+		t.index = map[string]int{}
+	}
+	if !t.part {
 		name = strings.Clone(name) // lest it keep the whole line
 	}
-	t.n[name]++
+	i = len(t.list)
+	t.index[name] = i
+	t.list = append(t.list, Count{Name: name})
+	return i
+}
+
+// merge counts what part counted, as if its names had come one by one.
+func (t *Top) merge(part *Top) {
+	for _, c := range part.list {
+		t.add(c.Name, c.N)
+	}
+}
+
+func (t *Top) reset() {
+	clear(t.index)
+	clear(t.list)
+	t.list = t.list[:0]
 }
 
 // List gives the names by falling count, then name; at most n, all if n <= 0.
 func (t *Top) List(n int) []Count {
-	var list []Count
-	for name, k := range t.n {
-		list = append(list, Count{name, k})
-	}
+	list := slices.Clone(t.list)
 	slices.SortFunc(list, func(a, b Count) int {
 		return cmp.Or(cmp.Compare(b.N, a.N), strings.Compare(a.Name, b.Name))
 	})
@@ -88,16 +118,20 @@ type Summary struct {
 
 	First, Last time.Time // earliest and latest; zero if no entry had a time
 
-	loc     *time.Location
+	clock   Clock
 	span    time.Duration
 	buckets map[int64]*Bucket // by begin, in spans since 1970
+	stamp   Stamp             // of the last entry that was counted by it
+	bucket  *Bucket           // of that stamp, nil if there is none
+
+	part *partCounts // of a Part, nil otherwise
 }
 
 // NewSummary makes an empty Summary; loc is the zone of nginx's stamps.
 func NewSummary(loc *time.Location) *Summary {
 	return &Summary{
 		Levels: map[Level]int64{}, Kinds: map[Kind]int64{},
-		loc: loc, span: time.Minute, buckets: map[int64]*Bucket{},
+		clock: Clock{Loc: loc}, span: time.Minute, buckets: map[int64]*Bucket{},
 	}
 }
 
@@ -116,52 +150,72 @@ func (s *Summary) Add(e *Entry) {
 	if e.Flags.Has(FlagCut) {
 		s.Cut++
 	}
-	s.Levels[e.Level]++
-	s.Kinds[e.Kind]++
+	s.addKind(e)
 	s.addNames(e)
 	s.addTime(e)
 }
 
+func (s *Summary) addKind(e *Entry) {
+	if s.part != nil {
+		s.part.levels[e.Level]++
+		s.part.kinds.add(string(e.Kind), 1)
+		return
+	}
+	s.Levels[e.Level]++
+	s.Kinds[e.Kind]++
+}
+
 func (s *Summary) addNames(e *Entry) {
 	if e.Has(HasUpstream) {
-		s.Upstreams.add(e.UpstreamAddr())
+		s.Upstreams.add(e.UpstreamAddr(), 1)
 	}
 	if e.Has(HasRequest) {
 		path, _, _ := strings.Cut(e.RequestTarget(), "?")
-		s.Targets.add(path)
+		s.Targets.add(path, 1)
 	}
 	if e.Server != "" {
-		s.Servers.add(e.Server)
+		s.Servers.add(e.Server, 1)
 	}
 	if e.Has(HasHost) {
-		s.Hosts.add(e.Host)
+		s.Hosts.add(e.Host, 1)
 	}
 	if e.Has(HasClient) {
-		s.Clients.add(e.Client)
+		s.Clients.add(e.Client, 1)
 	}
 }
 
 func (s *Summary) addTime(e *Entry) {
-	at := e.Time(s.loc)
-	if at.IsZero() {
-		return
+	stamped := e.SourceTime.IsZero()
+	if !stamped || s.bucket == nil || e.Stamp != s.stamp {
+		at := s.clock.Time(e)
+		if at.IsZero() {
+			return
+		}
+		s.seen(at)
+		s.stamp, s.bucket = e.Stamp, s.bucketOf(at)
 	}
+	s.bucket.N++
+	if e.Level >= LevelError {
+		s.bucket.Errors++
+	}
+	if !stamped {
+		s.bucket = nil
+	}
+}
+
+// seen widens the time from First to Last.
+func (s *Summary) seen(at time.Time) {
 	if s.First.IsZero() || at.Before(s.First) {
 		s.First = at
 	}
 	if at.After(s.Last) {
 		s.Last = at
 	}
-	b := s.bucket(at)
-	b.N++
-	if e.Level >= LevelError {
-		b.Errors++
-	}
 }
 
-// bucket gives the bucket of at; when there are too many, the spans are
+// bucketOf gives the bucket of at; when there are too many, the spans are
 // doubled until they are not.
-func (s *Summary) bucket(at time.Time) *Bucket {
+func (s *Summary) bucketOf(at time.Time) *Bucket {
 	for {
 		k := s.key(at)
 		if b := s.buckets[k]; b != nil {
@@ -185,12 +239,13 @@ func (s *Summary) key(at time.Time) int64 {
 }
 
 func (s *Summary) begin(key int64) time.Time {
-	return time.Unix(key*int64(s.span/time.Second), 0).In(s.loc)
+	return time.Unix(key*int64(s.span/time.Second), 0).In(s.clock.Loc)
 }
 
 func (s *Summary) widen() {
 	old := s.buckets
 	s.span *= 2
+	s.bucket = nil
 	s.buckets = make(map[int64]*Bucket, len(old))
 	for _, b := range old {
 		k := s.key(b.At)

@@ -47,8 +47,8 @@ func TestSummaryStripsQueries(t *testing.T) {
 func TestTopIsBounded(t *testing.T) {
 	var top Top
 	for i := range maxNames + 50 {
-		top.add(fmt.Sprint(i))
-		top.add("0")
+		top.add(fmt.Sprint(i), 1)
+		top.add("0", 1)
 	}
 	if n := len(top.List(0)); n != maxNames || top.Others() != 50 {
 		t.Errorf("%d names, %d others; want %d, 50", n, top.Others(), maxNames)

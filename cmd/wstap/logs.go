@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -17,7 +18,6 @@ import (
 	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/logparse"
 	"github.com/wstap/wstap/logparse/follow"
-	"github.com/wstap/wstap/monitor"
 	"github.com/wstap/wstap/report"
 )
 
@@ -34,8 +34,8 @@ func logsCommand() *cobra.Command {
 		Use:   "logs FILE|- ...",
 		Short: "parse nginx error logs: findings and a summary, or every entry as NDJSON",
 		Long: `Parses error logs of nginx, also as docker, kubectl, journald or syslog deliver them, and prints what they say
-is wrong, with fixes, and a summary by kind, level, upstream, target and time, or with --json every entry. The
-lines are printed as they are: nothing is redacted here.`,
+is wrong, with fixes, and a summary by kind, level, upstream, target and time, or with --json every entry. Ctrl-C
+ends it early and prints what was read until then. The lines are printed as they are: nothing is redacted here.`,
 		Example: `  wstap logs /var/log/nginx/error.log
   docker logs nginx 2>&1 | wstap logs - --json | jq 'select(.kind=="upstream_timed_out")'`,
 		Args: needs("FILE"),
@@ -56,16 +56,13 @@ func runLogs(out io.Writer, files []string, o logsOptions) error {
 	if o.follow && len(files) > 1 {
 		return usagef("--follow takes one source, got %d", len(files))
 	}
-	p := &logPrinter{out: bufio.NewWriterSize(out, 64<<10), opts: o, loc: loc, sum: logparse.NewSummary(loc)}
-	if !o.json && !o.follow {
-		p.scan = diagnose.NewLogScan(diagnose.Options{})
-	}
+	p := &logPrinter{out: bufio.NewWriterSize(out, 64<<10), opts: o, loc: loc}
 	if o.follow {
 		err = p.follow(files[0])
 	} else {
 		err = p.read(files)
 	}
-	if e := p.finish(); err == nil {
+	if e := p.out.Flush(); err == nil {
 		err = e
 	}
 	return err
@@ -76,61 +73,78 @@ type logPrinter struct {
 	out  *bufio.Writer
 	opts logsOptions
 	loc  *time.Location
-	sum  *logparse.Summary
 	buf  []byte
-	err  error // of the output: a closed pipe ends the reading
-
-	scan *diagnose.Scan // of a summary: what the log alone says is wrong
-}
-
-func (p *logPrinter) entry(e *logparse.Entry) {
-	p.sum.Add(e)
-	if p.err != nil {
-		return
-	}
-	switch {
-	case p.opts.json:
-		p.buf = append(e.AppendJSON(p.buf[:0], p.loc), '\n')
-		_, p.err = p.out.Write(p.buf)
-	case p.opts.follow:
-		_, p.err = fmt.Fprintln(p.out, printable.String(e.Raw))
-	default:
-		p.scan.Line(e, monitor.TimeOf(e.Time(p.loc)))
-	}
+	err  error // of the output: a closed pipe ends the following
 }
 
 // read parses files one after the other; one that fails does not stop the others.
 func (p *logPrinter) read(files []string) error {
-	var failed error
-	for _, name := range files {
-		if err := p.readOne(name); err != nil && failed == nil {
-			failed = err
-		}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)() // the second signal does what it would do to any program
+	defer debug.SetGCPercent(debug.SetGCPercent(logsGCPercent))
+	k := &logReading{loc: p.loc, out: p.out, progress: newLogProgress(files, p.opts.json)}
+	if !p.opts.json {
+		k.sum = logparse.NewSummary(p.loc)
+		k.scan = diagnose.NewLogScan(diagnose.Options{})
+	}
+	failed := k.readFiles(ctx, files)
+	k.progress.clear()
+	var said string
+	if ctx.Err() != nil {
+		said = "interrupted after " + k.progress.part()
+		fmt.Fprintln(os.Stderr, "wstap: "+said)
+	}
+	if err := p.summary(k, said); err != nil && failed == nil {
+		return err
 	}
 	switch {
-	case failed != nil && p.sum.Lines > 0:
+	case failed != nil && k.lines > 0:
 		return partial{failed}
-	case failed == nil && p.sum.Lines > 0 && p.sum.Parsed == 0:
+	case failed == nil && ctx.Err() == nil && k.lines > 0 && k.entries == 0:
 		return partial{hint(errNoEntry, "error_log names the file; an access log is not read")}
 	}
 	return failed
 }
 
+// logsGCPercent trades memory for time: all that is thrown away while a log is
+// read are its blocks, and what stays is little.
+const logsGCPercent = 400
+
+// summary prints what was counted; said stands above it.
+func (p *logPrinter) summary(k *logReading, said string) error {
+	if k.sum == nil || k.lines == 0 {
+		return nil
+	}
+	k.scan.Conclude()
+	return report.LogText(p.out, k.sum, report.Options{Source: said, Findings: k.scan.Findings()})
+}
+
 var errNoEntry = errors.New("no line of the input is an entry of an nginx error log")
 
-func (p *logPrinter) readOne(name string) error {
+// readFiles gives the first error, after the last file.
+func (k *logReading) readFiles(ctx context.Context, files []string) (failed error) {
+	for _, name := range files {
+		if ctx.Err() != nil || k.err != nil {
+			break
+		}
+		if err := k.readFile(ctx, name); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+func (k *logReading) readFile(ctx context.Context, name string) error {
 	if name == "-" {
-		return logparse.Read(os.Stdin, "", p.entry)
+		return k.read(ctx, os.Stdin, "")
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return hint(err, "give the path of an nginx error log, or - for standard input")
 	}
 	defer f.Close()
-	if err := logparse.Read(f, name, p.entry); err != nil {
-		return err
-	}
-	return nil
+	return k.read(ctx, f, name)
 }
 
 // follow prints a source as it grows, until a signal.
@@ -161,6 +175,18 @@ func (p *logPrinter) follow(spec string) error {
 	return err
 }
 
+// entry prints an entry of a log that is followed.
+func (p *logPrinter) entry(e *logparse.Entry) {
+	switch {
+	case p.err != nil:
+	case p.opts.json:
+		p.buf = append(e.AppendJSON(p.buf[:0], p.loc), '\n')
+		_, p.err = p.out.Write(p.buf)
+	default:
+		_, p.err = fmt.Fprintln(p.out, printable.String(e.Raw))
+	}
+}
+
 // firstTrouble says once why no lines come: somebody waits for them.
 type firstTrouble struct {
 	spec string
@@ -173,14 +199,4 @@ func (t *firstTrouble) health(h follow.Health) {
 		t.said = true
 		fmt.Fprintf(t.out, "wstap: log %s: %s\n", printable.String(t.spec), printable.String(h.Text))
 	}
-}
-
-func (p *logPrinter) finish() error {
-	if p.scan != nil && p.sum.Lines > 0 {
-		p.scan.Conclude()
-		if err := report.LogText(p.out, p.sum, report.Options{Findings: p.scan.Findings()}); err != nil {
-			return err
-		}
-	}
-	return p.out.Flush()
 }

@@ -15,10 +15,8 @@ import (
 // blocks is ended through SetReadDeadline, else Close, if r has them;
 // otherwise ReadLines returns when the Read does.
 func ReadLines(ctx context.Context, r io.Reader, onLine func(line []byte, at time.Time)) error {
-	r, release := interruptible(r)
+	r, release := Interruptible(ctx, r)
 	defer release()
-	stop := context.AfterFunc(ctx, func() { interrupt(r) })
-	defer stop()
 	br := bufio.NewReaderSize(r, 64<<10)
 	var line []byte
 	for {
@@ -36,6 +34,17 @@ func ReadLines(ctx context.Context, r io.Reader, onLine func(line []byte, at tim
 		if err != nil {
 			return fmt.Errorf("follow: read: %w", err)
 		}
+	}
+}
+
+// Interruptible gives a reader of what r has of which a Read that blocks is ended
+// when ctx is done, as ReadLines says. It is not used after release.
+func Interruptible(ctx context.Context, r io.Reader) (reader io.Reader, release func()) {
+	r, done := interruptible(r)
+	stop := context.AfterFunc(ctx, func() { interrupt(r) })
+	return r, func() {
+		stop()
+		done()
 	}
 }
 
