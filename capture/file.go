@@ -19,7 +19,10 @@ import (
 
 const (
 	chunkSize  = 1 << 20
-	bufferSize = 256 << 10
+	bufferSize = 64 << 10
+	// windowSize is how far back the compressor looks. A window of a whole chunk
+	// saves 0.7 % of a file and takes 1.7 MB more memory.
+	windowSize = 256 << 10
 )
 
 // mark is the message that ends each second in which something was recorded.
@@ -65,8 +68,9 @@ func existsError(path string) error {
 // newFile writes the head of a file to out.
 func newFile(path string, out io.WriteCloser, began monitor.Time, tool string, metadata, settings map[string]string) (*file, error) {
 	f := &file{path: path, out: out, buf: bufio.NewWriterSize(out, bufferSize), began: began}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
-		zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(chunkSize))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(windowSize), zstd.WithLowerEncoderMem(true),
+		zstd.WithEncoderCRC(false)) // the chunk has a CRC
 	if err != nil {
 		return nil, fmt.Errorf("capture: %w", err)
 	}

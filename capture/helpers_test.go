@@ -34,7 +34,7 @@ func hello() *monitor.Hello {
 }
 
 func frame(after time.Duration, dir ws.Direction, n uint64) monitor.FrameRecord {
-	return monitor.RecordFrame(epoch.Add(after), dir, ws.Frame{Length: n, Opcode: 1, Fin: true, Masked: dir == ws.FromClient})
+	return monitor.RecordFrame(epoch.Add(after.Truncate(time.Microsecond)), dir, ws.Frame{Length: n, Opcode: 1, Fin: true, Masked: dir == ws.FromClient})
 }
 
 func sample(bytes uint64) monitor.Sample {

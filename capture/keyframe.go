@@ -11,6 +11,18 @@ import (
 // keyPartSize is about how large a part of a keyframe gets.
 const keyPartSize = 1 << 20
 
+// A keyframe is followed by keyShare times as much of other things, or by
+// keyDistance: so much is read through in a second.
+const (
+	keyShare    = 8
+	keyDistance = 64 << 20
+)
+
+// untilKeyframe is how many bytes go between the last keyframe and the next.
+func (w *Writer) untilKeyframe() int64 {
+	return max(w.o.KeyframeBytes, min(keyShare*w.keyCost, keyDistance))
+}
+
 const (
 	keyJSON  = 'J'
 	keyBatch = 'B'
@@ -18,12 +30,9 @@ const (
 
 var errKeyframe = errors.New("keyframe cut short")
 
-// writeKeyframe ends the chunk before it, and writes the parts, each its own
-// chunk. An event that cannot be encoded is left out and counted.
+// writeKeyframe writes the parts, each its own chunk. An event that cannot be
+// encoded is left out and counted.
 func (w *Writer) writeKeyframe(k *keyframe) error {
-	if err := w.mark(); err != nil {
-		return err
-	}
 	w.buf = appendPartHead(w.buf[:0], 0, false)
 	part := uint64(0)
 	for _, ev := range k.events {

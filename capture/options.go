@@ -11,7 +11,7 @@ import (
 const (
 	DefaultMaxBytes      = 1 << 30 // of one file, before the next is begun
 	DefaultMaxAge        = 6 * time.Hour
-	DefaultKeyframeBytes = 64 << 20
+	DefaultKeyframeBytes = 8 << 20
 	DefaultKeyframeAge   = 5 * time.Minute
 	DefaultMaxQueue      = 64 << 20
 	DefaultCloseTimeout  = 10 * time.Second
@@ -31,7 +31,9 @@ type Options struct {
 	// it holds exactly what was recorded before it; the events must not be changed
 	// afterwards. Without it a reader can only start at the beginning.
 	Keyframe func() []monitor.Event
-	// KeyframeBytes and KeyframeAge say how much recording may lie between two keyframes.
+	// KeyframeBytes and KeyframeAge say how much recording may lie between two
+	// keyframes: what a reader goes through after the one before the place it wants.
+	// After a large keyframe it is more, so that keyframes do not fill the disk.
 	KeyframeBytes int64
 	KeyframeAge   time.Duration
 	// MaxQueue bounds the estimated memory of what waits to be written.

@@ -22,13 +22,16 @@ type Reader struct {
 
 // place is where Next is.
 type place struct {
-	part   int
-	chunk  int    // of the part, the next to load
-	rest   cursor // of the chunk loaded
-	opened bool   // the part was entered
-	lead   []monitor.Event
-	batch  []byte // of the message at hand
-	offset int64  // of the chunk loaded
+	part    int
+	chunk   int    // of the part, the next to load
+	rest    cursor // of the chunk loaded
+	opened  bool   // the part was entered
+	lead    []monitor.Event
+	batch   []byte // of the message at hand
+	batchAt monitor.Time
+	skim    monitor.Time // until when only a State is wanted: see Seek
+	held    held         // while skimming
+	offset  int64        // of the chunk loaded
 }
 
 // Info describes what was opened. Events counts lifecycle events, log lines and
@@ -82,7 +85,7 @@ func (r *Reader) findHoles() {
 
 // Close closes the files.
 func (r *Reader) Close() error {
-	r.err = errors.New("capture: reading from a closed Reader")
+	r.err, r.place = errors.New("capture: reading from a closed Reader"), place{}
 	r.un.close()
 	var errs []error
 	for _, p := range r.parts {
@@ -141,12 +144,42 @@ func (r *Reader) Skipped() uint64 {
 // not recorded: who applies the events makes them, until Info.To. Damaged
 // places are left out and listed in Info.
 func (r *Reader) Next() (monitor.Event, error) {
+	ev, err := r.next()
+	if r.skim == 0 {
+		return ev, err
+	}
+	if err == nil && ev.Head().At <= r.skim {
+		r.held.drop(ev)
+		return ev, nil
+	}
+	return r.arrived(ev)
+}
+
+// arrived ends the skimming: what was held comes before ev, the first event
+// behind the place that was wanted, or before the end.
+func (r *Reader) arrived(ev monitor.Event) (monitor.Event, error) {
+	r.skim = 0
+	evs, err := r.held.take()
+	if err != nil {
+		r.bad(err)
+	}
+	if ev != nil {
+		evs = append(evs, ev)
+	}
+	r.lead = append(evs, r.lead...)
+	return r.next()
+}
+
+func (r *Reader) next() (monitor.Event, error) {
+	if len(r.lead) > 0 {
+		ev := r.lead[0]
+		r.lead = r.lead[1:]
+		return ev, nil
+	}
 	for r.err == nil {
 		switch {
 		case len(r.lead) > 0:
-			ev := r.lead[0]
-			r.lead = r.lead[1:]
-			return ev, nil
+			return r.next()
 		case len(r.batch) > 0:
 			if ev := r.nextBatch(); ev != nil {
 				return ev, nil
@@ -228,7 +261,7 @@ func (r *Reader) nextInChunk() monitor.Event {
 	case kindEvents:
 		return r.event(m.data)
 	case kindFrames, kindSamples:
-		r.batch = m.data
+		r.batch, r.batchAt = m.data, m.at
 	case kindMark, kindKeyframe:
 	default:
 		r.unread++
@@ -254,6 +287,9 @@ func (r *Reader) nextBatch() monitor.Event {
 		return nil
 	}
 	r.batch = rest
+	if r.batchAt <= r.skim && r.held.add(body) {
+		return nil
+	}
 	ev, err := monitor.DecodeBatch(body)
 	if err != nil {
 		r.bad(err)

@@ -209,3 +209,22 @@ func TestRotationFailureStopsRecording(t *testing.T) {
 		t.Errorf("health %q", h.last())
 	}
 }
+
+// TestUntilKeyframe: large keyframes come less often, so that they do not fill
+// the disk, but not so seldom that nobody finds his way.
+func TestUntilKeyframe(t *testing.T) {
+	const mb = 1 << 20
+	for _, tt := range []struct{ asked, cost, want int64 }{
+		{0, 0, 8 * mb},
+		{0, mb / 2, 8 * mb},
+		{0, 2 * mb, 16 * mb},
+		{0, 100 * mb, 64 * mb},
+		{100 * mb, 100 * mb, 100 * mb},
+		{1, 0, 1},
+	} {
+		w := &Writer{o: Options{KeyframeBytes: tt.asked}.withDefaults(), keyCost: tt.cost}
+		if got := w.untilKeyframe(); got != tt.want {
+			t.Errorf("asked for %d, a keyframe of %d: %d, want %d", tt.asked, tt.cost, got, tt.want)
+		}
+	}
+}

@@ -141,10 +141,15 @@ func (w *Writer) putKeyframe(k *keyframe) error {
 			return err
 		}
 	}
+	if err := w.mark(); err != nil { // it ends the chunk before it
+		return err
+	}
+	before := w.f.size()
 	if err := w.writeKeyframe(k); err != nil {
 		return err
 	}
 	w.keySize = w.f.size()
+	w.keyCost = w.keySize - before
 	w.mu.Lock()
 	w.keyAsked = false
 	w.mu.Unlock()
@@ -182,7 +187,7 @@ func (w *Writer) publish() {
 	w.fileAt = w.f.began
 	if !w.keyAsked {
 		w.rotate = w.rotate || w.f.size() >= w.o.MaxBytes
-		w.keyDue = w.f.size()-w.keySize >= w.o.KeyframeBytes
+		w.keyDue = w.f.size()-w.keySize >= w.untilKeyframe()
 	}
 }
 

@@ -1,7 +1,12 @@
 package capture
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/wstap/wstap/monitor"
 )
@@ -10,6 +15,8 @@ import (
 // applied to an empty State; Next goes on after them, and the caller applies
 // what comes until t. Before the first keyframe it goes to the beginning and
 // returns nothing. A damaged keyframe is passed over for the one before it.
+// What comes until t makes the State of t, and no more: of the frame records
+// of each conn only the newest are told, at the end.
 func (r *Reader) Seek(t monitor.Time) ([]monitor.Event, error) {
 	if r.err != nil && r.err != io.EOF {
 		return nil, r.err
@@ -21,12 +28,12 @@ func (r *Reader) Seek(t monitor.Time) ([]monitor.Event, error) {
 				continue
 			}
 			if evs, after, ok := r.keyframe(p, j); ok {
-				r.goTo(place{part: i, chunk: after, opened: true})
+				r.goTo(place{part: i, chunk: after, opened: true, skim: t})
 				return evs, r.err
 			}
 		}
 	}
-	r.goTo(place{})
+	r.goTo(place{skim: t})
 	return nil, r.err
 }
 
@@ -41,50 +48,107 @@ func (r *Reader) goTo(to place) {
 // keyframe reads the parts of the keyframe that begins with chunk first; after
 // is the chunk behind it.
 func (r *Reader) keyframe(p *part, first int) (evs []monitor.Event, after int, ok bool) {
-	var size int64
-	for i := first; i < len(p.chunks); i++ {
-		c := p.chunks[i]
-		if !c.key || c.from != p.chunks[first].from {
-			p.hurt(p.chunks[first].offset, "a keyframe without its end")
+	end := first
+	for end < len(p.chunks) && p.chunks[end].key && p.chunks[end].from == p.chunks[first].from {
+		end++
+	}
+	for i, k := range r.keyParts(p, p.chunks[first:end]) {
+		r.unread += k.unknown
+		if k.err == nil && k.number != uint64(i) {
+			k.err = errKeyframe
+		}
+		if k.err != nil {
+			p.hurt(p.chunks[first+i].offset, "%v", k.err)
 			return nil, 0, false
 		}
-		if !r.loadChunk(p, c) {
-			return nil, 0, false
-		}
-		if size += int64(len(r.rest.b)); size > maxKeyframe {
-			p.hurt(c.offset, "a keyframe larger than any recorder makes")
-			return nil, 0, false
-		}
-		var last bool
-		if evs, last, ok = r.keyPart(p, evs, uint64(i-first)); !ok {
-			return nil, 0, false
-		}
-		if last {
-			return evs, i + 1, true
+		evs = append(evs, k.events...)
+		if k.last {
+			return evs, first + i + 1, true
 		}
 	}
 	p.hurt(p.chunks[first].offset, "a keyframe without its end")
 	return nil, 0, false
 }
 
-// keyPart reads the chunk loaded, which holds one part.
-func (r *Reader) keyPart(p *part, evs []monitor.Event, want uint64) (_ []monitor.Event, last, ok bool) {
-	defer func() { r.rest = cursor{} }()
-	m, ok, err := p.nextMessage(&r.rest)
-	if err != nil || !ok || m.kind != kindKeyframe {
-		p.hurt(r.offset, "%v", errKeyframe)
-		return nil, false, false
+// keyframePart is one part of a keyframe as it was read.
+type keyframePart struct {
+	number  uint64
+	last    bool
+	events  []monitor.Event
+	unknown uint64
+	err     error
+}
+
+// keyParts reads the parts of a keyframe, until its last one or the first fault,
+// on all processors: it is what the user waits for.
+func (r *Reader) keyParts(p *part, refs []chunkRef) []keyframePart {
+	r.rest = cursor{} // in the memory of r.un
+	k := keyReader{part: p, refs: refs, parts: make([]keyframePart, len(refs))}
+	k.end.Store(int64(len(refs)))
+	var others sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(refs)) - 1 {
+		un, err := newUnpacker()
+		if err != nil {
+			break // then alone
+		}
+		others.Go(func() {
+			defer un.close()
+			k.run(un)
+		})
 	}
-	number, last, rest, err := keyPartHead(m.data)
-	if err != nil || number != want {
-		p.hurt(r.offset, "%v", errKeyframe)
-		return nil, false, false
+	k.run(r.un)
+	others.Wait()
+	return k.parts[:k.end.Load()]
+}
+
+// keyReader is shared by the goroutines that read one keyframe.
+type keyReader struct {
+	part  *part
+	refs  []chunkRef
+	parts []keyframePart
+	next  atomic.Int64 // part that nobody reads yet
+	end   atomic.Int64 // no part from here on is needed
+	size  atomic.Int64 // of what was read
+	mu    sync.Mutex   // guards what part learns
+}
+
+func (k *keyReader) run(un *unpacker) {
+	for i := k.next.Add(1) - 1; i < k.end.Load(); i = k.next.Add(1) - 1 {
+		k.parts[i] = k.read(un, k.refs[i])
+		if k.parts[i].last || k.parts[i].err != nil {
+			k.endAt(i + 1)
+		}
 	}
-	evs, unknown, err := keyEvents(rest, evs)
-	r.unread += unknown
+}
+
+func (k *keyReader) endAt(end int64) {
+	for was := k.end.Load(); end < was && !k.end.CompareAndSwap(was, end); was = k.end.Load() {
+	}
+}
+
+// read reads a chunk that holds one part.
+func (k *keyReader) read(un *unpacker, ref chunkRef) (p keyframePart) {
+	plain, err := un.load(k.part.f, ref)
 	if err != nil {
-		p.hurt(r.offset, "%v", err)
-		return nil, false, false
+		p.err = fmt.Errorf("%w; its %d bytes were left out", err, ref.length)
+		return p
 	}
-	return evs, last, true
+	if k.size.Add(int64(len(plain))) > maxKeyframe {
+		p.err = errors.New("a keyframe larger than any recorder makes")
+		return p
+	}
+	k.mu.Lock()
+	m, ok, err := k.part.nextMessage(&cursor{b: plain})
+	k.mu.Unlock()
+	if err != nil || !ok || m.kind != kindKeyframe {
+		p.err = errKeyframe
+		return p
+	}
+	var rest []byte
+	if p.number, p.last, rest, err = keyPartHead(m.data); err != nil {
+		p.err = errKeyframe
+		return p
+	}
+	p.events, p.unknown, p.err = keyEvents(rest, nil)
+	return p
 }

@@ -20,29 +20,37 @@ const budget = 8
 // second, echoed within a millisecond: what a chatty service looks like.
 func chatter(r *rand.Rand, conns, rate, seconds int) (batches [][]monitor.Event, frames int) {
 	samples := make([]monitor.Sample, conns)
-	per := float64(rate) / 20
 	for step := range seconds * 20 {
-		began := time.Duration(step) * 50 * time.Millisecond
-		now := began + 50*time.Millisecond
-		sum := &monitor.Samples{Header: monitor.Header{At: epoch.Add(now), Tap: relay}}
-		var batch []monitor.Event
-		for c := range samples {
-			n := int(per)
-			if r.Float64() < per-float64(n) {
-				n++
+		batch := chat(r, samples, time.Duration(step)*50*time.Millisecond, rate)
+		for _, ev := range batch {
+			if f, ok := ev.(*monitor.Frames); ok {
+				frames += len(f.Records)
 			}
-			if n == 0 {
-				continue
-			}
-			ev := &monitor.Frames{Header: head(now, uint64(c+1))}
-			ev.Records = talk(r, &samples[c], began, n)
-			frames += len(ev.Records)
-			batch = append(batch, ev)
-			sum.Conns, sum.Samples = append(sum.Conns, uint64(c+1)), append(sum.Samples, samples[c])
 		}
-		batches = append(batches, append(batch, sum))
+		batches = append(batches, batch)
 	}
 	return batches, frames
+}
+
+// chat is one such batch.
+func chat(r *rand.Rand, samples []monitor.Sample, began time.Duration, rate int) (batch []monitor.Event) {
+	per := float64(rate) / 20
+	now := began + 50*time.Millisecond
+	sum := &monitor.Samples{Header: monitor.Header{At: epoch.Add(now), Tap: relay}}
+	for c := range samples {
+		n := int(per)
+		if r.Float64() < per-float64(n) {
+			n++
+		}
+		if n == 0 {
+			continue
+		}
+		ev := &monitor.Frames{Header: head(now, uint64(c+1))}
+		ev.Records = talk(r, &samples[c], began, n)
+		batch = append(batch, ev)
+		sum.Conns, sum.Samples = append(sum.Conns, uint64(c+1)), append(sum.Samples, samples[c])
+	}
+	return append(batch, sum)
 }
 
 // talk is n messages and their echoes within 50 ms, counted in s.

@@ -43,6 +43,7 @@ type Writer struct {
 	part    int
 	past    Stats // of the files before
 	keySize int64 // size of the file after the last keyframe
+	keyCost int64 // of which that is so much
 	since   time.Time
 	spare   []monitor.Event
 	buf     []byte

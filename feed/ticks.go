@@ -71,6 +71,11 @@ func (a *applier) tickTo(at monitor.Time) {
 
 func (a *applier) tick(at monitor.Time) {
 	a.state.Apply(&monitor.Tick{Header: monitor.Header{At: at}})
+	for range settleHolds {
+		if !a.state.SettleMore() {
+			break
+		}
+	}
 }
 
 // restore applies a keyframe: one moment, told by events of many times, so

@@ -158,8 +158,8 @@ func (s *State) applyOpened(ev *Opened) {
 	}
 	s.nextSeq++
 	c := &Conn{
-		ID: ev.ID(), Seq: s.nextSeq, Tap: ev.Leg, Role: s.roles[roleKey{ev.Tap, ev.Leg}],
-		Client: ev.Client, Listen: ev.Listen, Local: ev.Local, Server: ev.Server,
+		ID: ev.ID(), Seq: s.nextSeq, Tap: s.same.text(ev.Leg), Role: s.roles[roleKey{ev.Tap, ev.Leg}],
+		Client: ev.Client, Listen: s.same.text(ev.Listen), Local: ev.Local, Server: s.same.text(ev.Server),
 		Opaque: ev.Opaque, Opened: ev.At,
 	}
 	if ev.Opaque {
@@ -209,7 +209,8 @@ func (s *State) applyConn(ev Event) {
 }
 
 func (s *State) applyRequest(c *Conn, ev *Request) {
-	r := *ev
+	r := &c.request
+	*r = *ev
 	whole := len(r.HeadText) <= HeadKept
 	r.HeadText, r.HeadCut = kept(r.HeadText, r.HeadCut)
 	for _, t := range []*string{&r.Target, &r.Host, &r.Origin, &r.Key, &r.NgxConn, &r.Method, &r.Proto, &r.WSVersion} {
@@ -218,10 +219,12 @@ func (s *State) applyRequest(c *Conn, ev *Request) {
 			*t = strings.Clone(*t)
 		}
 	}
-	for _, l := range []*[]string{&r.Subprotocols, &r.Extensions, &r.Upgrade, &r.Connection, &r.Forwarded} {
-		*l = keptAll(*l)
+	for _, l := range []*[]string{&r.Subprotocols, &r.Extensions, &r.Upgrade, &r.Connection} {
+		*l = s.same.list(keptAll(*l))
 	}
-	c.Request = &r
+	r.Forwarded = keptAll(r.Forwarded)
+	r.Leg = c.Tap
+	c.Request = r
 	s.addKey(c)
 	s.addNgx(c)
 }
@@ -250,7 +253,7 @@ func (s *State) applyResponse(c *Conn, ev *Response) {
 	r.HeadText, r.HeadCut = kept(r.HeadText, r.HeadCut)
 	r.Reason, _ = kept(r.Reason, false)
 	r.Extensions, _ = kept(r.Extensions, false)
-	r.Upgrade, r.Connection = keptAll(r.Upgrade), keptAll(r.Connection)
+	r.Upgrade, r.Connection = s.same.list(keptAll(r.Upgrade)), s.same.list(keptAll(r.Connection))
 	c.Answer = &r
 	if ev.Status == 101 {
 		c.Upgraded = ev.At
@@ -357,9 +360,17 @@ func (s *State) applyFrames(ev *Frames) {
 		t := &c.Sample.Dir[r.Direction()]
 		t.LastByte = max(t.LastByte, r.At)
 	}
-	fresh := ev.Records[max(len(ev.Records)-LastFrames, 0):]
-	old := c.Last[max(len(c.Last)+len(fresh)-LastFrames, 0):]
-	c.Last = append(append(make([]FrameRecord, 0, len(old)+len(fresh)), old...), fresh...)
+	c.Last = addLast(c.Last, ev.Records)
+}
+
+// addLast keeps the newest LastFrames records, in place where there is room.
+func addLast(last, more []FrameRecord) []FrameRecord {
+	more = more[max(len(more)-LastFrames, 0):]
+	last = last[:copy(last, last[max(len(last)+len(more)-LastFrames, 0):])]
+	if n := len(last) + len(more); n > cap(last) {
+		last = append(make([]FrameRecord, 0, n), last...)
+	}
+	return append(last, more...)
 }
 
 func (s *State) applyLogSummary(ev *LogSummary) {

@@ -224,6 +224,11 @@ type batchReader struct {
 }
 
 func (r *batchReader) uvarint() uint64 {
+	if len(r.b) > 0 && r.b[0] < 0x80 { // most of them
+		v := r.b[0]
+		r.b = r.b[1:]
+		return uint64(v)
+	}
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 {
 		r.fail()
@@ -266,7 +271,14 @@ func (r *batchReader) count(most, least uint64) int {
 }
 
 // DecodeBatch reads a Samples or Frames event. Nothing of b is kept.
-func DecodeBatch(b []byte) (Event, error) {
+func DecodeBatch(b []byte) (Event, error) { return decodeBatch(b, false) }
+
+// SkimBatch is DecodeBatch for who wants a State and nothing else: of a Frames
+// event it keeps the records whose absence would make a difference to one, at
+// most LastFrames and one more. Going to a place in a recording is mostly this.
+func SkimBatch(b []byte) (Event, error) { return decodeBatch(b, true) }
+
+func decodeBatch(b []byte, skim bool) (Event, error) {
 	if len(b) == 0 {
 		return nil, errShort
 	}
@@ -278,7 +290,11 @@ func DecodeBatch(b []byte) (Event, error) {
 	case batchSamples:
 		ev = decodeSamples(r, h)
 	case batchFrames:
-		ev = decodeFrames(r, h)
+		if skim {
+			ev = skimFrames(r, h)
+		} else {
+			ev = decodeFrames(r, h)
+		}
 	default:
 		return nil, fmt.Errorf("monitor: unknown batch kind %q", b[0])
 	}

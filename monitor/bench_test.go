@@ -22,23 +22,83 @@ func crowd(n int) *State {
 	return s
 }
 
+// openConns is a state of n open conns with browsers' heads, a limit of their
+// location each, and samples of both directions.
+func openConns(n int) *State {
+	s := NewState(Bounds{})
+	s.Apply(&Hello{Header: Header{At: testStart, Tap: testTap}, Taps: []TapInfo{frontTap}})
+	for i := range n {
+		h := Header{At: testStart + Time(i)*1000, Tap: testTap, Leg: "front", Conn: uint64(i + 1)}
+		for _, ev := range browserOpening(h) {
+			s.Apply(ev)
+		}
+		h.Conn, h.Leg = 0, ""
+		s.Apply(&Samples{Header: h, Conns: []uint64{uint64(i + 1)}, Samples: []Sample{browserSample(h.At)}})
+	}
+	return s
+}
+
 // TestConnMemory: 100,000 conns are a normal size; the goal of design §14 is
-// 2 KiB each. Here a tenth of them, heads included.
+// 2 KiB each. Here a fifth of them; their heads are whole in memory, so what a
+// conn takes depends on them.
 func TestConnMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	const n = 10_000
-	s := crowd(n)
+	const n = 20_000
+	s := openConns(n)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	each := (after.HeapAlloc - before.HeapAlloc) / n
-	t.Logf("%d bytes a conn, %d of them the struct", each, unsafe.Sizeof(Conn{}))
-	const budget = 4 << 10
-	if each > budget {
+	heads := len(browserRequest(Header{}).HeadText) + len(browserAnswer(Header{}).HeadText)
+	t.Logf("%d bytes a conn, %d of them the heads, %d the struct", each, heads, unsafe.Sizeof(Conn{}))
+	const besidesHeads = 1700
+	if budget := uint64(besidesHeads + heads); each > budget {
 		t.Errorf("%d bytes a conn, budget %d", each, budget)
 	}
 	runtime.KeepAlive(s)
+}
+
+// BenchmarkApplyConn is a conn from its opening to its verdict, among others
+// of its second.
+func BenchmarkApplyConn(b *testing.B) {
+	s := NewState(Bounds{})
+	s.Apply(&Hello{Header: Header{At: testStart, Tap: testTap}, Taps: []TapInfo{frontTap}})
+	b.ReportAllocs()
+	const second = 1000
+	lives := make([][]Event, second)
+	at, next := testStart, uint64(0)
+	for i := 0; b.Loop(); i++ {
+		if i%second == 0 {
+			b.StopTimer()
+			for j := range lives {
+				next++
+				lives[j] = browserLife(Header{At: at + Time(j)*1e6, Tap: testTap, Leg: "front", Conn: next})
+			}
+			b.StartTimer()
+		}
+		for _, ev := range lives[i%second] {
+			s.Apply(ev)
+		}
+		if i%(second/4) == second/4-1 {
+			at = at.Add(tickEach)
+			s.Apply(&Tick{Header{At: at}})
+			s.Settled()
+		}
+	}
+}
+
+// tickEach is about the time between ticks.
+const tickEach = 250e6
+
+func BenchmarkSnapshot(b *testing.B) {
+	s := openConns(100_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(s.Snapshot(1000)) < 100_000 {
+			b.Fatal("too few events")
+		}
+	}
 }
 
 func BenchmarkApplySamples(b *testing.B) {
@@ -80,5 +140,39 @@ func BenchmarkEncodeRequest(b *testing.B) {
 	var buf []byte
 	for b.Loop() {
 		buf, _ = AppendJSON(buf[:0], ev)
+	}
+}
+
+// BenchmarkEncodeLife encodes the JSON events of a conn.
+func BenchmarkEncodeLife(b *testing.B) {
+	evs := browserLife(Header{At: testStart, Tap: testTap, Leg: "front", Conn: 7})
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = buf[:0]
+		for _, ev := range evs {
+			if !IsBinary(ev) {
+				buf, _ = AppendJSON(buf, ev)
+			}
+		}
+	}
+	b.ReportMetric(float64(len(buf)), "bytes/conn")
+}
+
+func BenchmarkDecodeLife(b *testing.B) {
+	var texts [][]byte
+	for _, ev := range browserLife(Header{At: testStart, Tap: testTap, Leg: "front", Conn: 7}) {
+		if !IsBinary(ev) {
+			text, _ := AppendJSON(nil, ev)
+			texts = append(texts, text)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, text := range texts {
+			if _, err := DecodeJSON(text); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package monitor
 
 import (
-	"slices"
 	"time"
 
 	"github.com/wstap/wstap/ws"
@@ -31,17 +30,21 @@ type Conn struct {
 
 	Client, Listen, Local, Server string
 
-	Opaque  bool
 	Lost    [2]string // why a direction is not decoded
 	Request *Request  // HeadText cut to HeadKept; nil before it came
 	Answer  *Response
 	Dial    *DialError
 
-	Phase    Phase
 	Opened   Time
 	Upgraded Time
 	Ended    Time // of Closed
+
+	Phase    Phase // this and the following share a word
+	Opaque   bool
 	ByTap    bool
+	Settled  bool // Verdict is final
+	Pinned   bool
+	settling bool // on State.settling
 
 	Sample      Sample
 	Last        []FrameRecord
@@ -53,12 +56,10 @@ type Conn struct {
 	Logs     []*LogRef
 	LogsMore int // log lines beyond those kept
 	Verdict  Verdict
-	Settled  bool // Verdict is final
-	Pinned   bool
 
-	place    int     // in State.list
-	settling bool    // on State.settling
-	limits   []Limit // of this conn alone
+	place   int       // in State.list
+	limits  *limitSet // of this conn alone
+	request Request   // what Request points to: one allocation less
 }
 
 // HeadKept is how much of a head State keeps; the recording has the rest.
@@ -112,10 +113,6 @@ func (c *Conn) Age(now Time) time.Duration {
 	}
 	return max(now.Sub(c.Opened), 0)
 }
-
-// OwnLimits are the limits of this conn alone: what an nginx configuration says
-// of the location that was chosen for it.
-func (c *Conn) OwnLimits() []Limit { return slices.Clone(c.limits) }
 
 // LastActivity is the last byte either way, or when the conn was opened.
 func (c *Conn) LastActivity() Time {

@@ -3,6 +3,7 @@ package monitor
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/wstap/wstap/ws"
@@ -21,16 +22,15 @@ const (
 
 // sideEnding is how and when a conn of a tap ended.
 type sideEnding struct {
-	tap  roleKey
 	at   Time
 	gap  time.Duration
 	kind endKind
-	// before is how many of each kind came earlier in the sorted list.
-	before [endKinds]int
+	// before is how many of each kind came earlier in the list.
+	before [endKinds]int32
 }
 
 func (s *State) endingOf(c *Conn) sideEnding {
-	return sideEnding{tap: tapOf(c), at: c.EndAt(), gap: c.Gap(c.Ended), kind: s.endKindOf(c)}
+	return sideEnding{at: c.EndAt(), gap: c.Gap(c.Ended), kind: s.endKindOf(c)}
 }
 
 func (s *State) endKindOf(c *Conn) endKind {
@@ -55,32 +55,104 @@ func (s *State) endKindOf(c *Conn) endKind {
 	return endAlone
 }
 
-// crowds are the ends that others may have in common, by tap, sorted by time:
-// of the conns that settle, and of those that did a moment ago.
-func (s *State) crowds() map[roleKey][]sideEnding {
-	m := map[roleKey][]sideEnding{}
+// crowds is the ends that others may have in common, by tap: of the conns that
+// settle, made anew at each tick, and of those that did a moment ago.
+type crowds struct {
+	now    map[roleKey]*endList
+	done   map[roleKey]*endList
+	doneN  int                  // in all lists of done
+	leaves map[roleKey]*endList // what settled since the last tick: still in now
+}
+
+// endList is ends sorted by time.
+type endList struct{ ends []sideEnding }
+
+const (
+	// crowdRemembers: a mass of thousands takes some time to settle.
+	crowdRemembers = 30 * time.Second
+	// crowdMost bounds the ends remembered.
+	crowdMost = 1 << 16
+)
+
+// merge takes in more ends; those before the earliest of them stay as they are.
+func (l *endList) merge(more []sideEnding) {
+	earliest := slices.MinFunc(more, byTime).at
+	from := placeOf(l.ends, earliest)
+	l.ends = append(l.ends, more...)
+	slices.SortFunc(l.ends[from:], byTime)
+	l.recount(from)
+}
+
+func byTime(a, b sideEnding) int { return cmp.Compare(a.at, b.at) }
+
+// recount makes the counts of the ends from i on.
+func (l *endList) recount(i int) {
+	var before [endKinds]int32
+	if i > 0 {
+		before = l.ends[i-1].before
+		before[l.ends[i-1].kind]++
+	}
+	for ; i < len(l.ends); i++ {
+		e := &l.ends[i]
+		e.before = before
+		before[e.kind]++
+	}
+}
+
+// listOf is the list of a tap.
+func listOf(m *map[roleKey]*endList, tap roleKey) *endList {
+	if *m == nil {
+		*m = map[roleKey]*endList{}
+	}
+	l := (*m)[tap]
+	if l == nil {
+		l = &endList{}
+		(*m)[tap] = l
+	}
+	return l
+}
+
+// gatherCrowds begins a tick.
+func (s *State) gatherCrowds() {
+	s.crowds.remember(s.now)
+	s.crowds.now = nil
 	for _, c := range s.settling {
 		if e := s.endingOf(c); e.kind != endAlone {
-			m[e.tap] = append(m[e.tap], e)
+			l := listOf(&s.crowds.now, tapOf(c))
+			l.ends = append(l.ends, e)
 		}
 	}
-	const remembered = 30 * time.Second // a mass of thousands takes that long to settle
-	s.busyDone = slices.DeleteFunc(s.busyDone, func(e sideEnding) bool { return s.now.Sub(e.at) > remembered })
-	if n := len(s.busyDone); n > 65536 {
-		s.busyDone = slices.Clone(s.busyDone[n-65536:])
+	for _, l := range s.crowds.now {
+		slices.SortFunc(l.ends, byTime)
+		l.recount(0)
 	}
-	for _, e := range s.busyDone {
-		m[e.tap] = append(m[e.tap], e)
+}
+
+// leave notes the end of a conn that has settled.
+func (w *crowds) leave(tap roleKey, e sideEnding) {
+	if e.kind != endAlone {
+		l := listOf(&w.leaves, tap)
+		l.ends = append(l.ends, e)
 	}
-	for _, es := range m {
-		slices.SortFunc(es, func(a, b sideEnding) int { return cmp.Compare(a.at, b.at) })
-		var before [endKinds]int
-		for i := range es {
-			es[i].before = before
-			before[es[i].kind]++
+}
+
+// remember takes in what settled, and forgets what is too old or too much.
+func (w *crowds) remember(now Time) {
+	for tap, left := range w.leaves {
+		listOf(&w.done, tap).merge(left.ends)
+		w.doneN += len(left.ends)
+	}
+	w.leaves = nil
+	for tap, l := range w.done {
+		old := placeOf(l.ends, now.Add(-crowdRemembers))
+		if w.doneN-old > crowdMost {
+			old = min(len(l.ends), w.doneN-crowdMost)
+		}
+		l.ends = l.ends[old:]
+		if w.doneN -= old; len(l.ends) == 0 {
+			delete(w.done, tap)
 		}
 	}
-	return m
 }
 
 // Crowd is what happened to other conns of a tap about the time one ended.
@@ -100,10 +172,27 @@ func (s *State) crowdAround(c *Conn) (w Crowd) {
 	if me.at.IsZero() {
 		return w
 	}
-	es := s.busy[me.tap]
-	from, to := placeOf(es, me.at.Add(-time.Second)), placeOf(es, me.at.Add(time.Second)+1)
-	in := between(es, from, to)
-	w = Crowd{Busy: in[endBusy], Gone: in[endGone], Cut: in[endCut], Usual: usual(es, me.at.Add(-time.Second))}
+	from, to := me.at.Add(-time.Second), me.at.Add(time.Second)+1
+	var in, usual [endKinds]int
+	var spans [usualSpans]int
+	for _, lists := range [...]map[roleKey]*endList{s.crowds.now, s.crowds.done} {
+		l := lists[tapOf(c)]
+		if l == nil {
+			continue
+		}
+		l.count(&in, from, to)
+		for i := range spans {
+			end := from.Add(-time.Duration(i) * usualSpan)
+			usual = [endKinds]int{}
+			l.count(&usual, end.Add(-usualSpan), end)
+			spans[i] += usual[endBusy]
+		}
+		if me.kind == endBusy && me.gap >= learnLeast {
+			w.SameGap += l.sameGaps(from, to, me.gap)
+		}
+	}
+	slices.Sort(spans[:])
+	w.Busy, w.Gone, w.Cut, w.Usual = in[endBusy], in[endGone], in[endCut], spans[usualSpans/2-1]
 	switch me.kind {
 	case endGone:
 		w.Gone--
@@ -111,51 +200,44 @@ func (s *State) crowdAround(c *Conn) (w Crowd) {
 		w.Cut--
 	case endBusy:
 		w.Busy--
-		w.SameGap = sameGaps(es[from:min(to, from+crowdLook)], me.gap)
+		w.SameGap = max(w.SameGap-1, 0)
 	}
 	return w
 }
 
-// usual is how many busy ends two seconds had in the eight before t: the lower
-// half of it, so that another crowd then does not make this one ordinary.
-func usual(es []sideEnding, t Time) int {
-	const spans, span = 4, 2 * time.Second
-	var n [spans]int
-	for i := range n {
-		to := t.Add(-time.Duration(i) * span)
-		n[i] = between(es, placeOf(es, to.Add(-span)), placeOf(es, to))[endBusy]
-	}
-	slices.Sort(n[:])
-	return n[spans/2-1]
-}
+// What is usual is how many busy ends two seconds had in the eight before: the
+// lower half of it, so that another crowd then does not make this one ordinary.
+const usualSpans, usualSpan = 4, 2 * time.Second
 
-// sameGaps counts the conns that had been silent for as long as another one of them.
-func sameGaps(es []sideEnding, gap time.Duration) (n int) {
-	if gap < learnLeast {
-		return 0
-	}
-	for _, e := range es {
+// sameGaps counts the conns that ended between two times and had been silent
+// for as long as another one of them.
+func (l *endList) sameGaps(from, to Time, gap time.Duration) (n int) {
+	ends := l.ends[placeOf(l.ends, from):]
+	for i := range ends[:min(len(ends), crowdLook)] {
+		e := &ends[i]
+		if e.at >= to {
+			break
+		}
 		if e.kind == endBusy && (e.gap-gap).Abs() <= learnWithin {
 			n++
 		}
 	}
-	return max(n-1, 0)
-}
-
-func placeOf(es []sideEnding, t Time) int {
-	i, _ := slices.BinarySearchFunc(es, t, func(e sideEnding, t Time) int { return cmp.Compare(e.at, t) })
-	return i
-}
-
-// between counts es[from:to] by kind.
-func between(es []sideEnding, from, to int) (n [endKinds]int) {
-	if from >= to {
-		return n
-	}
-	n = es[to-1].before
-	n[es[to-1].kind]++
-	for k, before := range es[from].before {
-		n[k] -= before
-	}
 	return n
+}
+
+func placeOf(ends []sideEnding, t Time) int {
+	return sort.Search(len(ends), func(i int) bool { return ends[i].at >= t })
+}
+
+// count adds the ends between two times, by kind.
+func (l *endList) count(n *[endKinds]int, from, to Time) {
+	i, j := placeOf(l.ends, from), placeOf(l.ends, to)
+	if i >= j {
+		return
+	}
+	first, last := &l.ends[i], &l.ends[j-1]
+	for k := range n {
+		n[k] += int(last.before[k] - first.before[k])
+	}
+	n[last.kind]++
 }

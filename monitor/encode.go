@@ -62,19 +62,33 @@ func AppendJSON(b []byte, ev Event) ([]byte, error) {
 	if IsBinary(ev) {
 		return b, fmt.Errorf("monitor: %s events have no JSON form", ev.Type())
 	}
-	body, err := json.Marshal(ev)
-	if err != nil {
-		return b, fmt.Errorf("monitor: encoding a %s event: %w", ev.Type(), err)
-	}
+	whole := b
 	b = append(b, `{"v":1,"type":"`...)
 	b = append(b, ev.Type()...)
-	b = append(b, `",`...)
+	b = append(b, '"')
+	j := jsonText{b: b}
+	if j.appendCommon(ev) {
+		j.close('}')
+		return j.b, nil
+	}
+	body, err := json.Marshal(ev)
+	if err != nil {
+		return whole, fmt.Errorf("monitor: encoding a %s event: %w", ev.Type(), err)
+	}
+	b = append(b, ',')
 	return append(b, body[1:]...), nil
 }
 
 // DecodeJSON reads one event. Unknown fields are skipped; an unknown type is
 // ErrUnknownType, a newer version a *VersionError.
 func DecodeJSON(b []byte) (Event, error) {
+	if ev := decodeCommon(b); ev != nil {
+		return ev, nil
+	}
+	return decodeAny(b)
+}
+
+func decodeAny(b []byte) (Event, error) {
 	var env struct {
 		V    int    `json:"v"`
 		Type string `json:"type"`

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -9,9 +10,11 @@ import (
 )
 
 // say adds a sentence of evidence.
-func (j *judge) say(format string, args ...any) {
-	j.v.Evidence = append(j.v.Evidence, fmt.Sprintf(format, args...))
-}
+func (j *judge) say(format string, args ...any) { j.add(fmt.Sprintf(format, args...)) }
+
+// add is say for the sentences that every conn gets: formats cost more than all
+// the rest of a verdict.
+func (j *judge) add(sentence string) { j.v.Evidence = append(j.v.Evidence, sentence) }
 
 // quote adds a log line as evidence.
 func (j *judge) quote(r *LogRef) {
@@ -53,14 +56,14 @@ func (j *judge) quoteAttempt() {
 func (j *judge) sayClose() {
 	for i := range j.Conn.CloseFrames {
 		f := &j.Conn.CloseFrames[i]
-		code := fmt.Sprintf("%d %s", f.Code, f.Code.Name())
+		code, reason := strconv.Itoa(int(f.Code))+" "+f.Code.Name(), ""
 		if f.Derived {
 			code = "no code"
 		}
 		if f.Reason != "" {
-			code += fmt.Sprintf(" (%q)", f.Reason)
+			reason = fmt.Sprintf(" (%q)", f.Reason)
 		}
-		j.say("%s the %s sent a close frame: %s", Clock(f.At), dirName(f.Dir), code)
+		j.add(Clock(f.At) + " the " + dirName(f.Dir) + " sent a close frame: " + code + reason)
 	}
 	if !j.v.CloseAnswered {
 		j.say("the close frame was not answered")
@@ -75,9 +78,9 @@ func (j *judge) sayEnds() {
 		}
 		leg := ""
 		if j.Other != nil {
-			leg = fmt.Sprintf("on the %s leg ", c.Role)
+			leg = "on the " + string(c.Role) + " leg "
 		}
-		j.say("%s %sthe %s, %s after the last byte", Clock(c.EndAt()), leg, j.endWordsOf(c, c.FirstEnd()), Span(c.Gap(c.Ended)))
+		j.add(Clock(c.EndAt()) + " " + leg + "the " + j.endWordsOf(c, c.FirstEnd()) + ", " + Span(c.Gap(c.Ended)) + " after the last byte")
 	}
 }
 

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 
 	"github.com/wstap/wstap/ws"
@@ -12,9 +13,11 @@ func TestFrameCounts(t *testing.T) {
 	for op := range ws.Opcode(16) {
 		f.Add(op, 0)
 	}
-	if f.reserved != nil {
+	f.Add(ws.OpText, 1)
+	if f.more != nil {
 		t.Error("room for reserved opcodes that never came")
 	}
+	f.known[slots[ws.OpText]-1]--
 	for op := range ws.Opcode(16) {
 		f.Add(op, uint64(op)+1)
 		f.Add(op, 1)
@@ -37,5 +40,26 @@ func TestFrameCounts(t *testing.T) {
 	var back FrameCounts
 	if err := json.Unmarshal(b, &back); err != nil || back.Total() != 152 || back.Of(ws.OpPong) != 12 {
 		t.Errorf("%+v %v", back, err)
+	}
+}
+
+func TestFrameCountsBeyond32Bits(t *testing.T) {
+	for _, steps := range [][]uint64{
+		{math.MaxUint32},
+		{math.MaxUint32, 1},
+		{math.MaxUint32 - 1, 1, 1},
+		{1 << 40},
+		{5, math.MaxUint64 - 5},
+	} {
+		var f FrameCounts
+		f.Add(ws.OpPing, 7)
+		var want uint64
+		for _, n := range steps {
+			f.Add(ws.OpText, n)
+			want += n
+		}
+		if f.Of(ws.OpText) != want || f.Of(ws.OpPing) != 7 || f.Total() != want+7 {
+			t.Errorf("%v: %d texts, %d pings, want %d and 7", steps, f.Of(ws.OpText), f.Of(ws.OpPing), want)
+		}
 	}
 }

@@ -1,8 +1,8 @@
 package monitor
 
 import (
+	"iter"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -42,53 +42,88 @@ type Countdown struct {
 
 // applyLimit keeps the newest limit of each source; value zero takes it back.
 func (s *State) applyLimit(ev *Limit) {
-	list := &s.limits
-	if ev.Conn != 0 {
-		c := s.conns[ev.ID()]
-		if c == nil {
-			s.Totals.Unknown++
+	if ev.Conn == 0 {
+		s.limits = changed(s.limits, ev)
+		return
+	}
+	c := s.conns[ev.ID()]
+	if c == nil {
+		s.Totals.Unknown++
+		return
+	}
+	c.limits = s.withLimit(c.limits, ev)
+}
+
+// EachLimit goes through the limits that hold for c: its own, its tap's,
+// everybody's, what was learned, and the assumed 60 s where an upgraded conn has
+// no idle limit. They belong to State, must not be changed, and are valid until
+// the next Apply. The header tells which tap a limit is of, if of one.
+func (s *State) EachLimit(c *Conn) iter.Seq[*Limit] {
+	return func(yield func(*Limit) bool) { s.eachLimit(c, yield) }
+}
+
+func (s *State) eachLimit(c *Conn, yield func(*Limit) bool) {
+	learned := s.learner.limit(c)
+	idle, explained := false, false
+	tell := func(l *Limit) bool {
+		idle = idle || l.Kind == Idle
+		explained = explained || near(l, learned)
+		return yield(l)
+	}
+	fronts := c.frontLimits()
+	for own := c.limits.list(); len(own) > 0; own = own[1:] {
+		if l := &own[0]; !givesWay(l, fronts) && !tell(l) {
 			return
 		}
-		list = &c.limits
 	}
-	*list = slices.DeleteFunc(*list, func(l Limit) bool {
-		return l.Tap == ev.Tap && l.Leg == ev.Leg && l.Kind == ev.Kind && l.Source == ev.Source
-	})
-	if ev.Value > 0 && len(*list) < 64 {
-		*list = append(*list, *ev)
+	for i := range s.limits {
+		l := &s.limits[i]
+		if l.Tap == c.ID.Tap && (l.Leg == "" || l.Leg == c.Tap) && !givesWay(l, fronts) && !tell(l) {
+			return
+		}
+	}
+	for i := range fronts {
+		if !tell(&fronts[i]) {
+			return
+		}
+	}
+	if learned != nil && !explained && !tell(learned) {
+		return
+	}
+	if !c.Opaque && !idle {
+		yield(&assumed)
 	}
 }
 
-// Limits are all limits that hold for c: its own, its tap's, everybody's, what
-// was learned, and the assumed 60 s where an upgraded conn has no idle limit.
-func (s *State) Limits(c *Conn) []Limit {
-	ls := append([]Limit(nil), c.limits...)
-	for _, l := range s.limits {
-		if l.Tap == c.ID.Tap && (l.Leg == "" || l.Leg == c.Tap) {
-			ls = append(ls, l)
-		}
-	}
-	ls = c.takeFronts(ls)
-	if l, ok := s.learner.limit(c); ok && !anyNear(ls, l) {
-		ls = append(ls, l)
-	}
-	if !c.Opaque && !slices.ContainsFunc(ls, func(l Limit) bool { return l.Kind == Idle }) {
-		ls = append(ls, Limit{Kind: Idle, Value: Millis(Assumed), Source: SourceAssumed})
+// assumed is never changed.
+var assumed = Limit{Kind: Idle, Value: Millis(Assumed), Source: SourceAssumed}
+
+// Limits are the limits of EachLimit in memory of their own.
+func (s *State) Limits(c *Conn) (ls []Limit) {
+	for l := range s.EachLimit(c) {
+		ls = append(ls, *l)
 	}
 	return ls
 }
 
-// takeFronts gives a back conn the limits of its front conn alone: nginx chose
-// the location by what the client asked for. What the configuration told of the
-// back tap's address was a guess, and gives way.
-func (c *Conn) takeFronts(ls []Limit) []Limit {
+// frontLimits are what a back conn takes from its front conn: nginx chose the
+// location by what the client asked for.
+func (c *Conn) frontLimits() []Limit {
 	if c.Role != Back || c.Link == nil || c.Link.Front == nil {
-		return ls
+		return nil
 	}
-	for _, f := range c.Link.Front.limits {
-		ls = slices.DeleteFunc(ls, func(l Limit) bool { return l.Kind == f.Kind && (l.fromConfig() || l.Source == f.Source) })
+	return c.Link.Front.limits.list()
+}
+
+// givesWay says that a front conn knows better: what the configuration told of
+// the back tap's address was a guess.
+func givesWay(l *Limit, fronts []Limit) bool {
+	for i := range fronts {
+		if f := &fronts[i]; l.Kind == f.Kind && (l.fromConfig() || l.Source == f.Source) {
+			return true
+		}
 	}
-	return append(ls, c.Link.Front.limits...)
+	return false
 }
 
 // Sources of limits that are not read from a configuration; a hop's begins
@@ -110,11 +145,9 @@ func (l *Limit) fromConfig() bool {
 // Told says that somebody who knows has stated this limit of nginx.
 func (l *Limit) Told() bool { return l.Source == sourceFlag || l.fromConfig() }
 
-// anyNear says that a stated limit already explains a learned one.
-func anyNear(ls []Limit, learned Limit) bool {
-	return slices.ContainsFunc(ls, func(l Limit) bool {
-		return l.Kind == learned.Kind && (l.Value-learned.Value).Std().Abs() <= learnWithin
-	})
+// near says that a stated limit already explains a learned one, if there is one.
+func near(l, learned *Limit) bool {
+	return learned != nil && l.Kind == learned.Kind && (l.Value-learned.Value).Std().Abs() <= learnWithin
 }
 
 // Countdown is the limit that ends c next, as of Now. Nothing counts down on a
@@ -124,17 +157,18 @@ func (s *State) Countdown(c *Conn) (Countdown, bool) {
 		return Countdown{}, false
 	}
 	best := Countdown{Left: math.MaxInt64}
-	for _, l := range s.Limits(c) {
-		used := c.Gap(s.now)
+	gap, age := c.Gap(s.now), c.Age(s.now)
+	for l := range s.EachLimit(c) {
+		used := gap
 		if l.Kind == Lifetime {
-			used = c.Age(s.now)
+			used = age
 		}
 		left := l.Value.Std() - used
 		switch d := left - best.Left; {
 		case best.Left == math.MaxInt64 || d < -Slack:
-			best = Countdown{Limit: l, Left: left, Used: float64(used) / float64(l.Value)}
+			best = Countdown{Limit: *l, Left: left, Used: float64(used) / float64(l.Value)}
 		case d.Abs() <= Slack:
-			best.Race = append(best.Race, l)
+			best.Race = append(best.Race, *l)
 		}
 	}
 	if best.Left == math.MaxInt64 {
@@ -163,18 +197,28 @@ func (s *State) IdleLimit(c *Conn) (Limit, bool) { return s.smallest(c, Idle) }
 func (s *State) LifetimeLimit(c *Conn) (Limit, bool) { return s.smallest(c, Lifetime) }
 
 func (s *State) smallest(c *Conn, k LimitKind) (Limit, bool) {
-	if l := smallest(s.Limits(c), k); l != nil {
-		return *l, true
+	var best *Limit
+	for l := range s.EachLimit(c) {
+		best = smaller(best, l, k)
 	}
-	return Limit{}, false
+	if best == nil {
+		return Limit{}, false
+	}
+	return *best, true
 }
 
 // smallest is the smallest limit of a kind, or nil.
 func smallest(ls []Limit, k LimitKind) (best *Limit) {
 	for i := range ls {
-		if l := &ls[i]; l.Kind == k && (best == nil || l.Value < best.Value) {
-			best = l
-		}
+		best = smaller(best, &ls[i], k)
+	}
+	return best
+}
+
+// smaller is l if it is of kind k and smaller than the best so far.
+func smaller(best, l *Limit, k LimitKind) *Limit {
+	if l.Kind == k && (best == nil || l.Value < best.Value) {
+		return l
 	}
 	return best
 }
@@ -187,8 +231,13 @@ const (
 )
 
 // toldIdle is the smallest idle limit that was stated of nginx, or nil.
-func toldIdle(ls []Limit) *Limit {
-	return smallest(slices.DeleteFunc(slices.Clone(ls), func(l Limit) bool { return !l.Told() }), Idle)
+func toldIdle(ls []Limit) (best *Limit) {
+	for i := range ls {
+		if ls[i].Told() {
+			best = smaller(best, &ls[i], Idle)
+		}
+	}
+	return best
 }
 
 // learner finds idle limits nobody told us of: endings without a close frame,
@@ -197,7 +246,11 @@ type learner struct{ taps map[roleKey]*endings }
 
 type endings struct {
 	seen  []ending // newest last
-	limit time.Duration
+	limit Limit    // value zero: none yet
+}
+
+func (e *endings) set(idle time.Duration) {
+	e.limit = Limit{Kind: Idle, Value: Millis(idle), Source: sourceLearned}
 }
 
 type ending struct {
@@ -227,13 +280,13 @@ func (l *learner) learn(c *Conn, gap time.Duration, proven bool) bool {
 	if len(e.seen) > learnKeep {
 		e.seen = append(e.seen[:0], e.seen[1:]...)
 	}
-	was := e.limit
+	was := e.limit.Value
 	if proven {
-		e.limit = gap.Round(100 * time.Millisecond)
+		e.set(gap.Round(100 * time.Millisecond))
 	} else {
 		e.consider(gap)
 	}
-	return e.limit != 0 && (e.limit-was).Abs() > learnWithin
+	return e.limit.Value != 0 && (e.limit.Value-was).Std().Abs() > learnWithin
 }
 
 // consider looks for endings at the same gap. Those of one second count once:
@@ -249,14 +302,14 @@ func (e *endings) consider(gap time.Duration) {
 		}
 	}
 	if n >= learnFrom {
-		e.limit = (sum / time.Duration(n)).Round(100 * time.Millisecond)
+		e.set((sum / time.Duration(n)).Round(100 * time.Millisecond))
 	}
 }
 
-func (l *learner) limit(c *Conn) (Limit, bool) {
-	e := l.taps[tapOf(c)]
-	if e == nil || e.limit == 0 {
-		return Limit{}, false
+// limit is what was learned of c's tap, or nil.
+func (l *learner) limit(c *Conn) *Limit {
+	if e := l.taps[tapOf(c)]; e != nil && e.limit.Value != 0 {
+		return &e.limit
 	}
-	return Limit{Kind: Idle, Value: Millis(e.limit), Source: sourceLearned}, true
+	return nil
 }

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -220,5 +221,67 @@ func TestStatedLimitTeachesNothing(t *testing.T) {
 	}
 	if cd, ok := w.s.Countdown(b.conn()); !ok || cd.Mark != MarkOK {
 		t.Errorf("countdown %+v", cd)
+	}
+}
+
+// TestCountdownAllocates: nothing; a screen makes thousands in a refresh.
+func TestCountdownAllocates(t *testing.T) {
+	w := newWorld(t, frontTap, backTap)
+	w.limit(Idle, time.Hour, "flag")
+	f, b := w.pair("k", "/ws")
+	h := f.head()
+	w.apply(&Limit{Header: h, Kind: Idle, Value: Millis(time.Minute), Source: "nginx.conf:3"})
+	if got, _ := w.s.Countdown(b.conn()); got.Limit.Source != "nginx.conf:3" {
+		t.Fatalf("the limit of %q counts down", got.Limit.Source)
+	}
+	n := testing.AllocsPerRun(100, func() {
+		for _, l := range []*leg{f, b} {
+			w.s.Countdown(w.s.Conn(ID{testTap, l.n}))
+			w.s.IdleLimit(w.s.Conn(ID{testTap, l.n}))
+		}
+	})
+	if n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestOwnLimitsAreShared: conns of one location share what is said of it, and
+// each can change without the others.
+func TestOwnLimitsAreShared(t *testing.T) {
+	w := newWorld(t, frontTap)
+	var legs []*leg
+	say := func(l *leg, value time.Duration, source string) {
+		w.apply(&Limit{Header: l.head(), Kind: Idle, Value: Millis(value), Source: source})
+	}
+	for i := range 3 {
+		l := w.open("front", fmt.Sprint(i), "/ws")
+		say(l, time.Minute, "nginx.conf:3")
+		say(l, time.Hour, "nginx.conf:4")
+		legs = append(legs, l)
+	}
+	if a, b := legs[0].conn().limits, legs[1].conn().limits; a != b {
+		t.Error("the same limits are kept twice")
+	}
+	say(legs[0], 0, "nginx.conf:3")
+	say(legs[1], 2*time.Minute, "nginx.conf:3")
+	for i, want := range [][]string{{"nginx.conf:4 1h0m0s"}, {"nginx.conf:4 1h0m0s", "nginx.conf:3 2m0s"}, {"nginx.conf:3 1m0s", "nginx.conf:4 1h0m0s"}} {
+		c := legs[i].conn()
+		var got []string
+		for _, l := range c.OwnLimits() {
+			got = append(got, fmt.Sprint(l.Source, " ", l.Value.Std()))
+			if l.ID() != c.ID || l.Leg != "front" {
+				t.Errorf("header %+v", l.Header)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("conn %d has %v, want %v", i, got, want)
+		}
+	}
+	// What nobody shares is still bounded.
+	for i := range 3 * limitSetsMost {
+		say(legs[2], time.Minute, fmt.Sprint("nginx.conf:", i))
+	}
+	if n := len(legs[2].conn().OwnLimits()); n != ownLimitsMost || w.s.limitSets > limitSetsMost {
+		t.Errorf("%d limits, %d sets", n, w.s.limitSets)
 	}
 }

@@ -24,16 +24,30 @@ func (s *State) settle(all bool) {
 	if len(s.settling) == 0 {
 		return
 	}
-	s.busy = s.crowds()
+	s.gatherCrowds()
+	s.unsettled = s.settleSome(all)
+}
+
+// SettleMore goes on with the verdicts that the last Tick had no time for, and
+// says whether there are still more. Nothing is wrong if it is not called: the
+// next Tick goes on, too.
+func (s *State) SettleMore() (more bool) {
+	s.unsettled = s.unsettled && s.settleSome(false)
+	return s.unsettled
+}
+
+// settleSome makes settleAtOnce verdicts, or all; true if some are left.
+func (s *State) settleSome(all bool) (more bool) {
 	keep := s.settling[:0]
 	work := settleAtOnce
 	for _, c := range s.settling {
 		final := all || s.complete(c) || s.now.Sub(c.EndAt()) >= settleAfter
-		if !all && work == 0 {
-			keep = append(keep, c) // the next tick's
+		judge := final || c.Verdict.Cause == ""
+		if judge && work == 0 && !all {
+			keep, more = append(keep, c), true
 			continue
 		}
-		if final || c.Verdict.Cause == "" {
+		if judge {
 			work--
 			s.judge(c)
 		}
@@ -45,10 +59,11 @@ func (s *State) settle(all bool) {
 	}
 	clear(s.settling[len(keep):])
 	s.settling = keep
+	return more
 }
 
-// settleAtOnce bounds the verdicts of one tick: after a mass disconnect they
-// take some seconds rather than one long hold of the state.
+// settleAtOnce bounds the verdicts of one hold of the state: after a mass
+// disconnect they take some holds rather than one long one.
 const settleAtOnce = 500
 
 // complete says that nothing more can be expected to change the verdict.
@@ -79,9 +94,7 @@ func (s *State) finish(c *Conn) {
 		s.settled = append(s.settled[:0], s.settled[n-1024:]...)
 	}
 	s.learnFrom(c)
-	if e := s.endingOf(c); e.kind != endAlone {
-		s.busyDone = append(s.busyDone, e)
-	}
+	s.crowds.leave(tapOf(c), s.endingOf(c))
 	if !c.Ended.IsZero() {
 		s.retire(c)
 	}
@@ -107,9 +120,12 @@ func (s *State) learnFrom(c *Conn) {
 // nothing new.
 func (s *State) statedExplains(c *Conn) bool {
 	gap := c.Gap(c.Ended)
-	return slices.ContainsFunc(s.Limits(c), func(l Limit) bool {
-		return l.Kind == Idle && (l.Told() || l.ByHop()) && fitsLimit(gap, l.Value.Std())
-	})
+	for l := range s.EachLimit(c) {
+		if l.Kind == Idle && (l.Told() || l.ByHop()) && fitsLimit(gap, l.Value.Std()) {
+			return true
+		}
+	}
+	return false
 }
 
 // reconsider judges again what had no good explanation before a limit of its

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/wstap/wstap/logparse"
@@ -58,52 +59,95 @@ const SnapshotLogs = 1000
 // log entries, and all counts. Recordings keep it as a keyframe, viewers get it
 // when they come.
 func (s *State) Snapshot(closed int) []Event {
-	var evs []Event
-	for _, h := range s.Hellos {
-		evs = append(evs, h)
+	p := s.BeginSnapshot(closed)
+	for p.Next(math.MaxInt) {
 	}
-	for _, h := range s.Healths {
-		evs = append(evs, h)
-	}
-	for _, set := range s.Settings {
-		evs = append(evs, set)
-	}
-	evs = append(evs, s.pollEvents()...)
-	for i := range s.limits {
-		l := s.limits[i]
-		evs = append(evs, &l)
-	}
-	skip := max(len(s.closed)-closed, 0)
-	gone := map[*Conn]bool{}
-	for _, c := range s.closed[:skip] {
-		gone[c] = !c.Pinned
-	}
-	base := s.baseline()
-	var parts []Event
-	for c := range s.Conns {
-		if !gone[c] {
-			evs = append(evs, c.events(s.now)...)
-			if len(base.Conns) == baselineConns {
-				parts = append(parts, &Baseline{Header: base.Header, Partial: true, Conns: base.Conns})
-				base.Conns = nil
-			}
-			base.Conns = append(base.Conns, baselineOf(c))
-		}
-	}
-	for _, r := range s.logs[max(len(s.logs)-SnapshotLogs, 0):] {
-		l := r.LogLine
-		evs = append(evs, &l)
-	}
-	return append(append(evs, parts...), base)
+	return p.Events()
 }
 
-// baselineConns is how many conns one Baseline holds.
-const baselineConns = 1000
+// Snapshot is one being taken, a number of conns at a time, so that nobody has
+// to wait for the State of 100,000 conns. Nothing may be applied meanwhile.
+type Snapshot struct {
+	s       *State
+	place   int            // in s.list, of the next conn
+	gone    map[*Conn]bool // closed ones that are left out
+	evs     []Event
+	samples *Samples // of the conns gone through since it was begun
+	opened  []Opened // room for the next ones
+	base    *Baseline
+	parts   []Event // partial Baselines
+}
+
+// BeginSnapshot begins a Snapshot with the newest closed conns up to a number.
+func (s *State) BeginSnapshot(closed int) *Snapshot {
+	const each = 5 // events of a conn, about
+	p := &Snapshot{s: s, base: s.baseline(), gone: map[*Conn]bool{}, evs: make([]Event, 0, each*s.Len()+SnapshotLogs)}
+	for _, h := range s.Hellos {
+		p.evs = append(p.evs, h)
+	}
+	for _, h := range s.Healths {
+		p.evs = append(p.evs, h)
+	}
+	for _, set := range s.Settings {
+		p.evs = append(p.evs, set)
+	}
+	p.evs = append(p.evs, s.pollEvents()...)
+	for i := range s.limits {
+		l := s.limits[i]
+		p.evs = append(p.evs, &l)
+	}
+	for _, c := range s.closed[:max(len(s.closed)-closed, 0)] {
+		p.gone[c] = !c.Pinned
+	}
+	return p
+}
+
+// Next takes n conns more; false: all are taken.
+func (p *Snapshot) Next(n int) (more bool) {
+	list := p.s.list
+	for ; n > 0 && p.place < len(list); p.place++ {
+		if c := list[p.place]; c != nil && !p.gone[c] {
+			p.conn(c)
+			n--
+		}
+	}
+	return p.place < len(list)
+}
+
+func (p *Snapshot) conn(c *Conn) {
+	p.events(c)
+	if len(p.base.Conns) == baselineConns {
+		p.parts = append(p.parts, &Baseline{Header: p.base.Header, Partial: true, Conns: p.base.Conns})
+		p.base.Conns = nil
+	}
+	if p.base.Conns == nil {
+		p.base.Conns = make([]baselineConn, 0, baselineConns)
+	}
+	p.base.Conns = append(p.base.Conns, baselineOf(c))
+}
+
+// Events ends it, once Next has taken all conns.
+func (p *Snapshot) Events() []Event {
+	p.endSamples()
+	logs := p.s.logs
+	for _, r := range logs[max(len(logs)-SnapshotLogs, 0):] {
+		l := r.LogLine
+		p.evs = append(p.evs, &l)
+	}
+	return append(append(p.evs, p.parts...), p.base)
+}
+
+// baselineConns is how many conns one Baseline holds, snapshotSamples how many
+// one Samples event.
+const (
+	baselineConns   = 1000
+	snapshotSamples = 1000
+)
 
 func (s *State) baseline() *Baseline {
 	b := &Baseline{Header: Header{At: s.now}, Started: s.started, Totals: s.Totals.clone(), NextSeq: s.nextSeq, Links: s.links, LogN: s.logN}
 	for k, e := range s.learner.taps {
-		l := learnedLimit{Tap: k.tap, Leg: k.name, Value: Millis(e.limit)}
+		l := learnedLimit{Tap: k.tap, Leg: k.name, Value: e.limit.Value}
 		for _, o := range e.seen {
 			l.Gaps, l.At = append(l.Gaps, Millis(o.gap)), append(l.At, o.at)
 		}
@@ -144,47 +188,76 @@ func (c *Conn) sampleCopy() Sample {
 	return s
 }
 
-// events is the life of c so far.
-func (c *Conn) events(now Time) []Event {
+// events appends the life of c so far. What State never changes is not copied.
+func (p *Snapshot) events(c *Conn) {
 	h := Header{At: c.Opened, Tap: c.ID.Tap, Leg: c.Tap, Conn: c.ID.Conn}
 	opaque := c.Opaque && c.Request == nil
-	evs := []Event{&Opened{Header: h, Client: c.Client, Listen: c.Listen, Local: c.Local, Server: c.Server, Opaque: opaque, Reason: c.openedReason(opaque)}}
-	for i := range c.limits {
-		l := c.limits[i]
-		evs = append(evs, &l)
+	p.add(p.newOpened(Opened{Header: h, Client: c.Client, Listen: c.Listen, Local: c.Local, Server: c.Server, Opaque: opaque, Reason: c.openedReason(opaque)}))
+	own := c.OwnLimits()
+	for i := range own {
+		p.add(&own[i])
 	}
 	if c.Request != nil {
-		r := *c.Request
-		evs = append(evs, &r)
+		p.add(c.Request)
 	}
 	if c.Answer != nil {
-		r := *c.Answer
-		evs = append(evs, &r)
+		p.add(c.Answer)
 	}
 	if c.Dial != nil {
-		d := *c.Dial
-		evs = append(evs, &d)
+		p.add(c.Dial)
 	}
-	for i := range c.CloseFrames {
-		f := c.CloseFrames[i]
-		evs = append(evs, &f)
+	for _, f := range c.CloseFrames {
+		p.add(&f)
 	}
-	evs = append(evs, c.lostEvents(h, opaque)...)
-	for i := range c.Ends {
-		e := c.Ends[i]
-		evs = append(evs, &e)
+	p.evs = append(p.evs, c.lostEvents(h, opaque)...)
+	for _, e := range c.Ends {
+		p.add(&e)
 	}
 	if !c.Ended.IsZero() {
 		h.At = c.Ended
-		return append(evs, &Closed{Header: h, ByTap: c.ByTap, Sample: c.sampleCopy(), Last: slices.Clone(c.Last)})
+		p.add(&Closed{Header: h, ByTap: c.ByTap, Sample: c.sampleCopy(), Last: slices.Clone(c.Last)})
+		return
 	}
-	h.At, h.Conn = now, 0
-	evs = append(evs, &Samples{Header: h, Conns: []uint64{c.ID.Conn}, Samples: []Sample{c.sampleCopy()}})
 	if len(c.Last) > 0 {
-		h.Conn = c.ID.Conn
-		evs = append(evs, &Frames{Header: h, Records: slices.Clone(c.Last)})
+		h.At = p.s.now
+		p.add(&Frames{Header: h, Records: slices.Clone(c.Last)})
 	}
-	return evs
+	p.sample(c)
+}
+
+func (p *Snapshot) add(ev Event) { p.evs = append(p.evs, ev) }
+
+// newOpened takes the room of many at a time.
+func (p *Snapshot) newOpened(ev Opened) *Opened {
+	if len(p.opened) == 0 {
+		p.opened = make([]Opened, 64)
+	}
+	to := &p.opened[0]
+	p.opened = p.opened[1:]
+	*to = ev
+	return to
+}
+
+// sample adds to the samples that follow the conns they are of.
+func (p *Snapshot) sample(c *Conn) {
+	if b := p.samples; b != nil && (b.Tap != c.ID.Tap || len(b.Conns) == snapshotSamples) {
+		p.endSamples()
+	}
+	if p.samples == nil {
+		p.samples = &Samples{
+			Header: Header{At: p.s.now, Tap: c.ID.Tap},
+			Conns:  make([]uint64, 0, snapshotSamples), Samples: make([]Sample, 0, snapshotSamples),
+		}
+	}
+	p.samples.Conns = append(p.samples.Conns, c.ID.Conn)
+	p.samples.Samples = append(p.samples.Samples, c.sampleCopy())
+}
+
+func (p *Snapshot) endSamples() {
+	if p.samples != nil {
+		p.add(p.samples)
+		p.samples = nil
+	}
 }
 
 func (c *Conn) openedReason(opaque bool) string {
@@ -281,7 +354,8 @@ func (l *learner) restore(known []learnedLimit) {
 		if l.taps == nil {
 			l.taps = map[roleKey]*endings{}
 		}
-		e := &endings{limit: k.Value.Std()}
+		e := &endings{}
+		e.set(k.Value.Std())
 		for i := range min(len(k.Gaps), len(k.At), learnKeep) {
 			e.seen = append(e.seen, ending{k.Gaps[i].Std(), k.At[i]})
 		}

@@ -90,23 +90,28 @@ type State struct {
 	links   uint64
 	roles   map[roleKey]Role
 
-	limits  []Limit // of taps and of all
-	learner learner
-	keys    map[string]*keyGroup
+	limits []Limit // of taps and of all
+	same   sameTexts
+	// What conns have of their own: see limitSet.
+	noLimits  limitSet
+	limitSets int
+	learner   learner
+	keys      map[string]*keyGroup
 
 	logs     []*LogRef // ring, oldest first
 	logN     uint64
 	pending  []*LogRef // not joined yet
 	byNgx    map[ngxConn]*Conn
 	settling []*Conn
-	busy     map[roleKey][]sideEnding // see busyEnds; of one call of settle
-	busyDone []sideEnding             // of conns that have settled, not older than half a minute
-	groups   map[groupKey]*joinGroup
-	step     time.Duration // the wall clock's steps since the anchor
-	notices  []*LogRef
-	based    []baselineConn // of the partial Baselines of a snapshot
-	settled  []*Conn        // since the last Settled
-	lowest   map[string]logparse.Level
+	// unsettled: the last tick left verdicts to SettleMore.
+	unsettled bool
+	crowds    crowds
+	groups    map[groupKey]*joinGroup
+	step      time.Duration // the wall clock's steps since the anchor
+	notices   []*LogRef
+	based     []baselineConn // of the partial Baselines of a snapshot
+	settled   []*Conn        // since the last Settled
+	lowest    map[string]logparse.Level
 }
 
 type roleKey struct {

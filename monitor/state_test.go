@@ -105,7 +105,7 @@ func TestNothingLearnedFromOneBlow(t *testing.T) {
 		l.fin(server)
 	}
 	w.wait(3 * time.Second)
-	if l, ok := w.s.learner.limit(legs[0].conn()); ok {
+	if l := w.s.learner.limit(legs[0].conn()); l != nil {
 		t.Errorf("ten ends in one instant taught a limit of %v", l.Value.Std())
 	}
 }
@@ -417,6 +417,7 @@ func FuzzDecodeBatch(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		SkimBatch(b)
 		ev, err := DecodeBatch(b)
 		if err != nil {
 			return

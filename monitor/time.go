@@ -69,7 +69,21 @@ func (m Millis) Std() time.Duration { return time.Duration(m) }
 
 // MarshalJSON writes milliseconds with at most six decimals.
 func (m Millis) MarshalJSON() ([]byte, error) {
-	return strconv.AppendFloat(nil, float64(m)/1e6, 'f', -1, 64), nil
+	return m.append(nil), nil
+}
+
+// append does without floating point up to 11 days: a float64 holds 15 digits
+// exactly, so that both ways write the same.
+func (m Millis) append(b []byte) []byte {
+	const exact = 1e15
+	if m <= -exact || m >= exact {
+		return strconv.AppendFloat(b, float64(m)/1e6, 'f', -1, 64)
+	}
+	if m < 0 {
+		b, m = append(b, '-'), -m
+	}
+	b = strconv.AppendInt(b, int64(m/1e6), 10)
+	return appendFraction(b, uint64(m%1e6), 6)
 }
 
 // UnmarshalJSON reads milliseconds; null is zero.
@@ -86,9 +100,17 @@ func (m *Millis) UnmarshalJSON(b []byte) error {
 // JSON. A conn's identity is its instance and its number there.
 type Instance uint64
 
-func (i Instance) String() string { return fmt.Sprintf("%016x", uint64(i)) }
+func (i Instance) String() string { return string(i.append(nil)) }
 
-func (i Instance) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+func (i Instance) MarshalText() ([]byte, error) { return i.append(nil), nil }
+
+// append appends the 16 hex digits.
+func (i Instance) append(b []byte) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		b = append(b, hexDigits[i>>shift&15])
+	}
+	return b
+}
 
 // UnmarshalText reads 1 to 16 hex digits.
 func (i *Instance) UnmarshalText(b []byte) error {

@@ -273,7 +273,7 @@ func TestHostileRecording(t *testing.T) {
 	tot := s.Totals
 	for name, n := range map[string]int{
 		"keys": len(s.keys), "byNgx": len(s.byNgx), "hellos": len(s.Hellos), "roles": len(s.roles), "dropped": len(tot.Dropped),
-		"http": len(tot.HTTP), "violations": len(tot.ViolationsByRule), "kinds": len(tot.LogKinds), "notes": len(s.Notes), "limits": len(s.Conn(h.ID()).limits),
+		"http": len(tot.HTTP), "violations": len(tot.ViolationsByRule), "kinds": len(tot.LogKinds), "notes": len(s.Notes), "limits": len(s.Conn(h.ID()).OwnLimits()),
 	} {
 		if n > mapMost+1 {
 			t.Errorf("%s: %d entries", name, n)

@@ -76,6 +76,8 @@ func BenchmarkUpdate(b *testing.B) {
 		{"arrivals", nil, true, false},
 		{"deep", []string{"G"}, false, true},
 		{"by-target", []string{"s", "s", "s", "s", "s"}, false, false},
+		{"by-client", []string{"s", "s", "s", "s"}, false, false},
+		{"by-age-filtered", []string{"s", "s", "s", "s", "s", "s", "s", "/", "7", "7", "enter"}, false, true},
 		{"filtered", []string{"/", "7", "7", "enter"}, false, false},
 		{"filtering", []string{"/", "x"}, false, false},
 	} {
@@ -113,6 +115,35 @@ func BenchmarkUpdate(b *testing.B) {
 			b.ReportMetric(ms(spent)/float64(b.N), "cpu-ms/op")
 			b.ReportMetric(ms(most), "cpu-ms-max")
 			b.ReportMetric(ms(locked), "locked-cpu-ms-max")
+		})
+	}
+}
+
+// BenchmarkOrders is such a refresh in every order, under traffic.
+func BenchmarkOrders(b *testing.B) {
+	const conns = 100_000
+	st := crowd(conns)
+	for i := range orders {
+		b.Run(orders[i].word, func(b *testing.B) {
+			m := screenOf(b, Options{}, st.s, 200, 60)
+			m.list.index.sortBy(&orders[i], false)
+			for m.list.index.stale > 0 {
+				m.Update(refreshMsg{})
+			}
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			var spent time.Duration
+			for round := 1; b.Loop(); round++ {
+				if b.StopTimer(); round%8 == 0 {
+					st.busy(conns, round)
+				}
+				began := threadTime()
+				b.StartTimer()
+				m.Update(refreshMsg{})
+				_ = m.View()
+				spent += threadTime() - began
+			}
+			b.ReportMetric(ms(spent)/float64(b.N), "cpu-ms/op")
 		})
 	}
 }

@@ -361,18 +361,10 @@ func largest(n uint64) sortKey {
 	return sortKey{group: groupFirst, num: -int64(min(n, math.MaxInt64))}
 }
 
-// byText sorts by the first eight bytes as a number, and by the rest only
-// where those are equal.
+// byText leaves the number to the index, which knows what all texts begin with.
 func byText(t string) sortKey {
 	if t == "" {
 		return sortKey{group: groupMissing}
 	}
-	var n uint64
-	for i := range 8 {
-		n <<= 8
-		if i < len(t) {
-			n |= uint64(t[i])
-		}
-	}
-	return sortKey{group: groupFirst, num: int64(n>>1) - math.MaxInt64/2, text: t}
+	return sortKey{group: groupFirst, text: t}
 }

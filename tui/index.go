@@ -35,6 +35,7 @@ type index struct {
 	tally   tally
 
 	by      *order
+	prefix  prefix // of the texts sorted by
 	reverse bool
 	filter  string
 	seed    uint32
@@ -94,7 +95,7 @@ func newIndex() *index { return &index{by: &orders[0], gen: 1, seed: 1} }
 func (x *index) sortBy(o *order, reverse bool) {
 	x.reverse, x.bounded = reverse, false
 	if x.by != o {
-		x.by = o
+		x.by, x.prefix = o, prefix{}
 		x.outdate()
 	}
 	x.arrange()
@@ -208,6 +209,9 @@ func (x *index) read(s *monitor.State, c *monitor.Conn, i int) bool {
 	k := x.by.key(s, c, p)
 	if c.Pinned {
 		k.group = groupPinned
+	}
+	if k.text != "" {
+		k.num = x.number(k.text)
 	}
 	was := x.ranks[i]
 	r := rank{num: k.num, at: int32(i), gen: x.gen, group: k.group, flags: flagsOf(c, &cd)}

@@ -235,10 +235,7 @@ func (l *live) record(hello *monitor.Hello) error {
 // keyframeClosed is how many closed conns a keyframe takes along.
 const keyframeClosed = 1000
 
-func (l *live) keyframe() (evs []monitor.Event) {
-	l.feed.Read(func(s *monitor.State) { evs = s.Snapshot(keyframeClosed) })
-	return evs
-}
+func (l *live) keyframe() []monitor.Event { return l.feed.Snapshot(keyframeClosed) }
 
 // Live, Drain and Stop are the tui.Relay.
 
