@@ -3,6 +3,9 @@
 GO       ?= go
 PKGS     := ./...
 FUZZTIME ?= 20s
+# BENCH is flags for `make bench`: see `go run ./internal/bench -h`.
+BENCH    ?=
+SOAK     ?= 10m
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,9 +34,12 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 	  done; \
 	done
 
-bench: deps ## wstap against nginx side by side in one run, and the micro-benchmarks
-	$(GO) run ./internal/bench
-	$(GO) test -run '^$$' -bench . -benchtime 300ms $(PKGS)
+bench: deps ## every number of the design beside its goal, in one run beside nginx, and the micro-benchmarks
+	$(GO) run ./internal/bench $(BENCH)
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 300ms $(PKGS)
+
+soak: ## as many live connections as the descriptors allow, for SOAK (10m)
+	$(GO) run ./internal/bench -soak $(SOAK)
 
 golden: ## write the golden files anew; look at the difference before you commit
 	$(GO) test ./tui ./report ./diagnose -update
@@ -41,4 +47,4 @@ golden: ## write the golden files anew; look at the difference before you commit
 demo: ## the demo
 	$(GO) run ./cmd/wstap demo
 
-.PHONY: help build test quick deps lint fuzz bench golden demo
+.PHONY: help build test quick deps lint fuzz bench soak golden demo

@@ -12,6 +12,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -20,14 +21,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
-
-// roleFlag makes this binary a part of the bench instead of the bench.
-const roleFlag = "--bench-role"
 
 func main() {
 	if isRole(os.Args) {
@@ -41,118 +39,104 @@ func main() {
 	}
 }
 
-func isRole(args []string) bool { return len(args) == 4 && args[1] == roleFlag }
-
-// roleTime ends a server or generator that somebody forgot.
-const roleTime = 15 * time.Minute
-
-// role is a process of the bench: "server PORTS" or "load JOB".
-func role(args []string) int {
-	runtime.GOMAXPROCS(1)
-	runtime.LockOSThread()
-	time.AfterFunc(roleTime, func() { os.Exit(3) })
-	var err error
-	switch args[0] {
-	case "server":
-		raiseFiles()
-		n, _ := strconv.Atoi(args[1])
-		err = serve(max(n, 1))
-	case "load":
-		var j job
-		if err = json.Unmarshal([]byte(args[1]), &j); err == nil {
-			var r result
-			if r, err = generate(j); err == nil {
-				err = json.NewEncoder(os.Stdout).Encode(r)
-			}
-		}
-	default:
-		err = fmt.Errorf("no role %q", args[0])
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench", args[0]+":", err)
-		return 1
-	}
-	return 0
-}
-
-// options are the flags.
-type options struct {
-	quick bool
-	json  string
-	wstap string
-	only  []string
-}
-
-func parse(args []string, stderr io.Writer) (o options, err error) {
-	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.BoolVar(&o.quick, "quick", false, "one short round: that it works, not how fast it is")
-	f.StringVar(&o.json, "json", "", "write the numbers of every round to `FILE` too")
-	f.StringVar(&o.wstap, "wstap", "", "measure this `BINARY` instead of building ./cmd/wstap")
-	only := f.String("only", "", "comma-separated `LOADS`: "+strings.Join(groupNames(), ", "))
-	if err := f.Parse(args); err != nil {
-		return o, err
-	}
-	if f.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
-	}
-	if *only != "" {
-		o.only = strings.Split(*only, ",")
-	}
-	return o, nil
-}
-
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
+	b, err := newBench(ctx, o, stderr)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "wstap-bench-")
-	if err != nil {
+	defer b.close()
+	switch {
+	case o.soak > 0:
+		return b.runSoak(ctx, stdout)
+	case o.profile != "":
+		return b.runProfiles(ctx, stdout)
+	}
+	return b.runLoads(ctx, stdout)
+}
+
+// runLoads runs the programme and prints its tables.
+func (b *bench) runLoads(ctx context.Context, stdout io.Writer) (err error) {
+	doc := document{Machine: describe(b.others), Absent: b.absent, LoadBefore: loadAverage(), Began: time.Now().Round(time.Second)}
+	if doc.Results, err = b.measureAll(ctx); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	if o.wstap == "" {
-		o.wstap = filepath.Join(dir, "wstap")
-		if err := build(ctx, o.wstap, o.quick); err != nil {
-			return err
-		}
-	}
-	b := &bench{self: self, wstap: o.wstap, dir: dir, quick: o.quick, progress: stderr}
-	doc := document{Machine: describe(), LoadBefore: loadAverage(), Began: time.Now().Round(time.Second)}
-	if doc.Results, err = b.measureAll(ctx, o.only); err != nil {
+	doc.Rows = rowsOf(doc.Results, runtime.NumCPU())
+	if doc.Local, err = b.measureLocal(ctx); err != nil {
 		return err
 	}
 	doc.Took, doc.LoadAfter = time.Since(doc.Began).Round(time.Second).String(), loadAverage()
-	doc.Rows = rowsOf(doc.Results, runtime.NumCPU())
-	if o.json != "" {
-		if err := writeJSON(o.json, &doc); err != nil {
+	if b.json != "" {
+		if err := writeJSON(b.json, &doc); err != nil {
 			return err
 		}
 	}
-	return printTable(stdout, &doc, o.quick)
+	return printTables(stdout, &doc, b.quick)
 }
+
+// newBench makes its folder and builds wstap.
+func newBench(ctx context.Context, o options, progress io.Writer) (b *bench, err error) {
+	b = &bench{options: o, progress: progress}
+	if b.self, err = os.Executable(); err != nil {
+		return nil, err
+	}
+	if o.against != "" {
+		if b.against, err = exec.LookPath(o.against); err != nil {
+			return nil, fmt.Errorf("-against: %w", err)
+		}
+	}
+	if o.wantsPeers() {
+		b.others, b.absent = findPeers()
+	}
+	if b.dir, err = os.MkdirTemp("", "wstap-bench-"); err != nil {
+		return nil, err
+	}
+	if o.wstap == "" {
+		b.wstap = filepath.Join(b.dir, "wstap")
+		if err := build(ctx, b.wstap, o.quick); err != nil {
+			b.close()
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func (b *bench) close() { os.RemoveAll(b.dir) }
 
 // build makes wstap as `make build` does; a quick run takes what the build
 // cache has for the tests.
 func build(ctx context.Context, file string, quick bool) error {
-	const pkg = "github.com/wstap/wstap/cmd/wstap"
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", file, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	args := []string{"build", "-trimpath", "-o", file, module + "/cmd/wstap"}
+	env := append(os.Environ(), "CGO_ENABLED=0")
 	if quick {
-		cmd = exec.CommandContext(ctx, "go", "build", "-o", file, pkg)
+		args, env = slices.Delete(args, 1, 2), nil
 	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Env = env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build ./cmd/wstap: %w\n%s", err, out)
 	}
 	return nil
 }
 
-func writeJSON(file string, doc *document) error {
+// moduleRoot is where our sources are: the bench builds and tests them.
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		return "", fmt.Errorf("run the bench inside the module: go list: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+const module = "github.com/wstap/wstap"
+
+func writeJSON(file string, doc any) error {
 	b, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +19,7 @@ type job struct {
 	Path   string         `json:"path"`
 	Conns  int            `json:"conns"`
 	Rate   float64        `json:"rate"`   // paced: messages a second and conn
-	Warm   time.Duration  `json:"warm"`   // before measuring
+	Warm   time.Duration  `json:"warm"`   // before measuring; idle: how long memory must not change
 	For    time.Duration  `json:"for"`    // measuring, at most
 	Most   uint64         `json:"most"`   // operations measured at most; 0: no limit
 	Proxy  int            `json:"proxy"`  // PID whose CPU time is read; 0: none
@@ -34,6 +35,13 @@ type result struct {
 	ServerCPU float64 `json:"server_cpu"`
 	OwnCPU    float64 `json:"own_cpu"`
 	BusyCPU   float64 `json:"busy_cpu"` // of the whole machine
+
+	// What ProxyCPU is made of, in the shares that the kernel's timer saw, and
+	// the context switches of the proxy's threads.
+	ProxyUser   float64 `json:"proxy_user"`
+	ProxySystem float64 `json:"proxy_system"`
+	Waits       int64   `json:"waits"`
+	Preempted   int64   `json:"preempted"`
 
 	P50  float64 `json:"p50,omitempty"` // round trip, seconds
 	P99  float64 `json:"p99,omitempty"`
@@ -58,8 +66,9 @@ type load struct {
 	trips []time.Duration // measured round trips
 	due   uint64          // paced: messages that the schedule asked for
 	late  uint64
-	timer int
-	seed  uint64
+	timer int          // its descriptor, or -1
+	tick  func() error // when it fires
+	seed  seed
 	size  growth
 }
 
@@ -85,7 +94,8 @@ var loads = map[string]struct {
 
 // generate does a job.
 func generate(j job) (r result, err error) {
-	raiseFiles()
+	oneThread()
+	time.AfterFunc(j.Warm+j.For+forgottenAfter, func() { os.Exit(3) })
 	l := &load{job: j, timer: -1, seed: 1}
 	if l.poll, err = newPoller(); err != nil {
 		return r, err

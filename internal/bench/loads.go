@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -66,52 +65,34 @@ func (l *load) beginPaced() error {
 		return err
 	}
 	every := time.Duration(float64(time.Second) / (l.Rate * float64(l.Conns)))
-	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
-	if err != nil {
-		return fmt.Errorf("timerfd: %w", err)
-	}
-	spec := unix.NsecToTimespec(int64(every))
-	if err := unix.TimerfdSettime(fd, 0, &unix.ItimerSpec{Interval: spec, Value: spec}, nil); err != nil {
-		return fmt.Errorf("timerfd: %w", err)
-	}
-	l.timer = fd
 	l.trips = make([]time.Duration, 0, int(l.For/every)+1024)
-	return l.poll.add(fd, unix.EPOLLIN)
+	l.tick = l.sendDue
+	return l.startTimer(every)
 }
 
 // lateAfter is how far behind its schedule the generator may be.
 const lateAfter = time.Millisecond
 
-// tick sends what is due.
-func (l *load) tick() error {
-	var b [8]byte
-	if _, err := read(l.timer, b[:]); err != nil {
-		return nil
+func (l *load) sendDue() error {
+	n, err := l.drainTimer()
+	if err != nil {
+		return err
 	}
-	n := binary.NativeEndian.Uint64(b[:])
 	l.due += n
 	if allowed := uint64(l.Rate*float64(l.Conns)*lateAfter.Seconds()) + 1; n > allowed {
 		l.late += n - allowed
 	}
 	for range min(n, 64) {
-		c := l.list[l.random(len(l.list))]
+		c := l.list[l.seed.below(len(l.list))]
 		if c.busy {
 			continue
 		}
 		c.since = time.Now()
-		if err := c.send(16 + l.random(96)); err != nil {
+		if err := c.send(16 + l.seed.below(96)); err != nil {
 			return err
 		}
 	}
 	return l.size.look(l.File, 2*l.ops)
-}
-
-// random is xorshift64*: the same in every run.
-func (l *load) random(n int) int {
-	l.seed ^= l.seed >> 12
-	l.seed ^= l.seed << 25
-	l.seed ^= l.seed >> 27
-	return int(l.seed * 0x2545f4914f6cdd1d >> 33 % uint64(n))
 }
 
 func (l *load) paced(c *client) error {
@@ -187,14 +168,14 @@ func (l *load) idle() (r result, err error) {
 	if err := l.openEchoed(idleBase); err != nil {
 		return r, err
 	}
-	before, err := settledMemory(l.Proxy)
+	before, err := settledMemory(l.Proxy, l.Warm)
 	if err != nil {
 		return r, err
 	}
 	if err := l.openEchoed(l.Conns); err != nil {
 		return r, err
 	}
-	after, err := settledMemory(l.Proxy)
+	after, err := settledMemory(l.Proxy, l.Warm)
 	if err != nil {
 		return r, err
 	}

@@ -20,10 +20,16 @@ type machine struct {
 	Kernel string `json:"kernel"`
 	Go     string `json:"go"`
 	Nginx  string `json:"nginx"`
+	// Peers are the versions of the other proxies.
+	Peers map[string]string `json:"peers,omitempty"`
 }
 
-func describe() machine {
-	return machine{CPU: cpuModel(), Cores: runtime.NumCPU(), Kernel: kernel(), Go: runtime.Version(), Nginx: nginxVersion()}
+func describe(peers []peerProxy) machine {
+	m := machine{CPU: cpuModel(), Cores: runtime.NumCPU(), Kernel: kernel(), Go: runtime.Version(), Nginx: nginxVersion(), Peers: map[string]string{}}
+	for _, p := range peers {
+		m.Peers[p.way] = p.version
+	}
+	return m
 }
 
 func cpuModel() string {

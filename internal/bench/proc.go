@@ -3,10 +3,10 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -26,15 +26,54 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
+// split says how a process spent its CPU time, and how often it lost the CPU.
+type split struct {
+	user, system     int64 // clock ticks: a sample by the kernel's timer
+	waits, preempted int64 // context switches, because it waited or its time was over
+}
+
+// splitOf reads /proc/PID/stat and the status of every thread; see proc(5).
+// What threads did that have ended is lost.
+func splitOf(pid int) (s split) {
+	if f := statOf(pid); len(f) > 12 {
+		s.user, _ = strconv.ParseInt(f[11], 10, 64)
+		s.system, _ = strconv.ParseInt(f[12], 10, 64)
+	}
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	for _, file := range threads {
+		b, _ := os.ReadFile(file)
+		s.waits += numberAfter(b, "\nvoluntary_ctxt_switches:")
+		s.preempted += numberAfter(b, "\nnonvoluntary_ctxt_switches:")
+	}
+	return s
+}
+
+// statOf is /proc/PID/stat from its third field on: the second, the name in
+// parentheses, may hold anything.
+func statOf(pid int) []string {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+}
+
+// numberAfter is the number that follows name in b; 0 if there is none.
+func numberAfter(b []byte, name string) int64 {
+	_, rest, _ := bytes.Cut(b, []byte(name))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	n, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(string(line), "kB")), 10, 64)
+	return n
+}
+
 // reading is all clocks at one moment.
 type reading struct {
 	at                 time.Time
 	proxy, server, own time.Duration
+	split              split // of the proxy
 	busy               time.Duration
 }
 
 func (l *load) reading() (r reading) {
 	if l.Proxy != 0 {
+		r.split = splitOf(l.Proxy)
 		r.proxy, _ = cpuTime(l.Proxy) // a process that has ended makes the load fail anyway
 	}
 	r.server, _ = cpuTime(l.Server)
@@ -45,10 +84,17 @@ func (l *load) reading() (r reading) {
 }
 
 func (r reading) since(b reading) result {
-	return result{
+	out := result{
 		Seconds: r.at.Sub(b.at).Seconds(), ProxyCPU: (r.proxy - b.proxy).Seconds(),
 		ServerCPU: (r.server - b.server).Seconds(), OwnCPU: (r.own - b.own).Seconds(), BusyCPU: (r.busy - b.busy).Seconds(),
+		Waits: r.split.waits - b.split.waits, Preempted: r.split.preempted - b.split.preempted,
 	}
+	user, system := r.split.user-b.split.user, r.split.system-b.split.system
+	if ticks := user + system; ticks > 0 {
+		out.ProxyUser = out.ProxyCPU * float64(user) / float64(ticks)
+		out.ProxySystem = out.ProxyCPU - out.ProxyUser
+	}
+	return out
 }
 
 // busyTime is how long all cores together were not idle; see proc(5), /proc/stat.
@@ -78,28 +124,16 @@ func memoryOf(pid int) (m memory, err error) {
 	if err != nil {
 		return m, err
 	}
-	for s := bufio.NewScanner(bytes.NewReader(b)); s.Scan(); {
-		f := strings.Fields(s.Text())
-		if len(f) < 2 {
-			continue
-		}
-		n, _ := strconv.ParseInt(f[1], 10, 64)
-		switch f[0] {
-		case "Rss:":
-			m.rss = n << 10
-		case "Pss:":
-			m.pss = n << 10
-		}
-	}
+	m = memory{rss: numberAfter(b, "\nRss:") << 10, pss: numberAfter(b, "\nPss:") << 10}
 	if m.rss == 0 {
 		return m, fmt.Errorf("%s has no Rss", path)
 	}
 	return m, nil
 }
 
-// settledMemory reads until the memory has not changed for a while.
-func settledMemory(pid int) (m memory, err error) {
-	const same, most = 700 * time.Millisecond, 5 * time.Second
+// settledMemory reads until the memory has not changed for same.
+func settledMemory(pid int, same time.Duration) (m memory, err error) {
+	const most = 5 * time.Second
 	begin := time.Now()
 	for since := begin; time.Since(since) < same && time.Since(begin) < most; time.Sleep(50 * time.Millisecond) {
 		now, err := memoryOf(pid)

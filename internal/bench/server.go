@@ -39,10 +39,11 @@ const streamSize = 256 << 10
 
 // serve listens at n ports, says which on standard output, and serves until
 // standard input ends.
-func serve(n int) error {
+func serve(n int) (none struct{}, err error) {
+	oneThread()
 	poll, err := newPoller()
 	if err != nil {
-		return err
+		return none, err
 	}
 	s := &server{poll: poll, listeners: map[int]bool{}, streams: map[string][]byte{
 		pathBulk: repeatFrame(bulkPayload, streamSize), pathFlood: repeatFrame(floodPayload, streamSize),
@@ -51,16 +52,16 @@ func serve(n int) error {
 	for range n {
 		fd, addr, err := listen()
 		if err != nil {
-			return err
+			return none, err
 		}
 		if err := poll.add(fd, unix.EPOLLIN); err != nil {
-			return err
+			return none, err
 		}
 		s.listeners[fd] = true
 		addrs = append(addrs, addr)
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(addrs); err != nil {
-		return err
+		return none, err
 	}
 	go func() { // ends with the process: the bench holds the other end
 		io.Copy(io.Discard, os.Stdin)
@@ -69,11 +70,11 @@ func serve(n int) error {
 	for {
 		events, err := poll.wait(-1)
 		if err != nil {
-			return err
+			return none, err
 		}
 		for i := range events {
 			if err := s.ready(int(events[i].Fd), events[i].Events); err != nil {
-				return err
+				return none, err
 			}
 		}
 	}

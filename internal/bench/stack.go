@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,23 +23,13 @@ import (
 	"github.com/wstap/wstap/internal/nginxrun"
 )
 
-// The ways from the generator to the server.
-const (
-	direct   = "direct"
-	nginx    = "nginx"
-	tapped   = "wstap"
-	recorded = "wstap recording"
-)
-
-var variants = []string{direct, nginx, tapped, recorded}
-
 // stack is a server and what stands before it, each a process of its own.
 type stack struct {
-	dir    string
-	server *child
-	nginx  *nginxrun.Process
-	taps   []*child
-	routes map[string]route
+	dir     string
+	server  *child
+	nginx   *nginxrun.Process
+	proxies []*child
+	routes  map[string]route
 }
 
 // route is one way: where the generator connects, and who is on it.
@@ -103,28 +94,67 @@ func await(what string, c *child, ok func() bool) error {
 
 // newStack starts everything in dir. A port of the server for each way keeps
 // their ephemeral ports apart.
-func newStack(dir, self, wstap string) (s *stack, err error) {
-	s = &stack{dir: dir, routes: map[string]route{}}
-	defer func() {
-		if err != nil {
-			s.stop()
-		}
-	}()
-	addrs, err := s.startServer(self, len(variants))
-	if err != nil {
+func (b *bench) newStack(dir string) (*stack, error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
-	s.routes[direct] = route{addr: addrs[0]}
-	if err := s.startNginx(addrs[1]); err != nil {
-		return nil, err
-	}
-	if err := s.startTap(wstap, tapped, addrs[2], ""); err != nil {
-		return nil, err
-	}
-	if err := s.startTap(wstap, recorded, addrs[3], filepath.Join(dir, "bench.mcap")); err != nil {
+	s := &stack{dir: dir, routes: map[string]route{}}
+	if err := b.startAll(s); err != nil {
+		s.stop()
 		return nil, err
 	}
 	return s, nil
+}
+
+func (b *bench) startAll(s *stack) error {
+	ways := b.ways()
+	addrs, err := s.startServer(b.self, len(ways))
+	if err != nil {
+		return err
+	}
+	for i, way := range ways {
+		if err := b.startWay(s, way, addrs[i]); err != nil {
+			return fmt.Errorf("%s: %w", way, err)
+		}
+	}
+	return nil
+}
+
+// repeatedly tries again twice: a port that was free when it was chosen may be
+// taken by one of thousands of conns before it is bound.
+func repeatedly(start func(attempt int) error) (err error) {
+	for attempt := range 3 {
+		e := start(attempt)
+		if e == nil {
+			return nil
+		}
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+func (b *bench) startWay(s *stack, way string, upstream netip.AddrPort) error {
+	switch way {
+	case direct:
+		s.routes[direct] = route{addr: upstream}
+		return nil
+	case nginx:
+		return repeatedly(func(attempt int) error { return s.startNginx(upstream, attempt) })
+	case tapped:
+		return s.startTap(tap{binary: b.wstap, way: way}, upstream)
+	case recorded:
+		return s.startTap(tap{binary: b.wstap, way: way, recording: filepath.Join(s.dir, "bench.mcap")}, upstream)
+	case against:
+		return s.startTap(tap{binary: b.against, way: way}, upstream)
+	case againstRecorded:
+		return s.startTap(tap{binary: b.against, way: way, recording: filepath.Join(s.dir, "against.mcap")}, upstream)
+	}
+	for _, p := range b.others {
+		if p.way == way {
+			return repeatedly(func(int) error { return s.startPeer(p, upstream) })
+		}
+	}
+	return fmt.Errorf("no way %q", way)
 }
 
 func (s *stack) startServer(self string, ports int) (addrs []netip.AddrPort, err error) {
@@ -159,13 +189,13 @@ const nginxHTTP = `server {
   }
 }`
 
-func (s *stack) startNginx(upstream netip.AddrPort) error {
+func (s *stack) startNginx(upstream netip.AddrPort, attempt int) error {
 	port, err := nginxrun.FreePort()
 	if err != nil {
 		return err
 	}
 	addr := netip.AddrPortFrom(upstream.Addr(), uint16(port))
-	s.nginx, err = nginxrun.Start(filepath.Join(s.dir, "nginx"), nginxrun.Config{
+	s.nginx, err = nginxrun.Start(filepath.Join(s.dir, fmt.Sprintf("nginx-%d", attempt)), nginxrun.Config{
 		Main: nginxMain, HTTP: fmt.Sprintf(nginxHTTP, addr, upstream),
 	}, addr.String())
 	if err != nil {
@@ -179,24 +209,22 @@ func (s *stack) startNginx(upstream netip.AddrPort) error {
 		}
 		return worker != 0
 	})
+	if err != nil {
+		s.nginx.Stop()
+		s.nginx = nil
+		return err
+	}
 	s.routes[nginx] = route{addr: addr, proxy: worker}
-	return err
+	return nil
 }
 
-// childrenOf finds the processes whose parent is pid; proc(5), /proc/PID/stat.
+// childrenOf finds the processes whose parent is pid.
 func childrenOf(pid int) (kids []int) {
-	files, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			continue // it has ended
-		}
-		text := string(b)
-		rest := strings.Fields(text[strings.LastIndexByte(text, ')')+1:]) // state, parent, …
-		if len(rest) > 1 && rest[1] == strconv.Itoa(pid) {
-			if kid, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil {
-				kids = append(kids, kid)
-			}
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		kid, _ := strconv.Atoi(filepath.Base(dir))
+		if f := statOf(kid); len(f) > 1 && f[1] == strconv.Itoa(pid) { // state, parent, …
+			kids = append(kids, kid)
 		}
 	}
 	return kids
@@ -204,27 +232,39 @@ func childrenOf(pid int) (kids []int) {
 
 var listensAt = regexp.MustCompile(`listens at (\S+),`)
 
-// startTap runs wstap with its lines in a file, as a service would.
-func (s *stack) startTap(wstap, variant string, upstream netip.AddrPort, recording string) error {
-	args := []string{"tap", "--headless", "--for", "15m", "back@127.0.0.1:0=" + upstream.String()}
-	if recording != "" {
-		args = append(args, "--capture", recording)
+// tap is how a wstap is started.
+type tap struct {
+	binary, way string
+	recording   string        // a file, or ""
+	life        time.Duration // after which it ends by itself; 0: forgottenAfter
+	more        []string      // flags
+}
+
+func (t tap) args(upstream netip.AddrPort) []string {
+	args := []string{"tap", "--headless", "--for", cmp.Or(t.life, forgottenAfter).String(), "back@127.0.0.1:0=" + upstream.String()}
+	if t.recording != "" {
+		args = append(args, "--capture", t.recording)
 	}
-	name := filepath.Join(s.dir, strings.ReplaceAll(variant, " ", "-")+".log")
+	return append(args, t.more...)
+}
+
+// startTap runs wstap with its lines in a file, as a service would.
+func (s *stack) startTap(t tap, upstream netip.AddrPort) error {
+	name := s.logOf(t.way)
 	out, err := os.Create(name)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	cmd := exec.Command(wstap, args...)
+	cmd := exec.Command(t.binary, t.args(upstream)...)
 	cmd.Stdout, cmd.Stderr = out, out
 	c, err := start(cmd)
 	if err != nil {
 		return err
 	}
-	s.taps = append(s.taps, c)
+	s.proxies = append(s.proxies, c)
 	var addr netip.AddrPort
-	err = await(variant, c, func() bool {
+	err = await(t.way, c, func() bool {
 		b, _ := os.ReadFile(name)
 		if m := listensAt.FindSubmatch(b); m != nil {
 			addr, _ = netip.ParseAddrPort(string(m[1]))
@@ -235,15 +275,20 @@ func (s *stack) startTap(wstap, variant string, upstream netip.AddrPort, recordi
 		b, _ := os.ReadFile(name)
 		return fmt.Errorf("%w\n%s", err, b)
 	}
-	s.routes[variant] = route{addr: addr, proxy: c.pid(), file: recording}
+	s.routes[t.way] = route{addr: addr, proxy: c.pid(), file: t.recording}
 	return nil
+}
+
+// logOf is where a tap's lines go.
+func (s *stack) logOf(way string) string {
+	return filepath.Join(s.dir, strings.ReplaceAll(way, " ", "-")+".log")
 }
 
 func (s *stack) stop() {
 	if s.nginx != nil {
 		s.nginx.Stop()
 	}
-	for _, c := range s.taps {
+	for _, c := range s.proxies {
 		c.stop()
 	}
 	if s.server != nil {

@@ -40,3 +40,33 @@ func ratios(v, by []float64) []float64 {
 	}
 	return out
 }
+
+// differences subtracts round by round.
+func differences(v, by []float64) []float64 {
+	out := make([]float64, min(len(v), len(by)))
+	for i := range out {
+		out[i] = v[i] - by[i]
+	}
+	return out
+}
+
+func mean(v []float64) (m float64) {
+	for _, x := range v {
+		m += x / float64(len(v))
+	}
+	return m
+}
+
+// slope of the straight line that lies nearest to the points: least squares.
+func slope(x, y []float64) float64 {
+	mx, my := mean(x), mean(y)
+	var xy, xx float64
+	for i := range x {
+		xy += (x[i] - mx) * (y[i] - my)
+		xx += (x[i] - mx) * (x[i] - mx)
+	}
+	if xx == 0 {
+		return 0
+	}
+	return xy / xx
+}
