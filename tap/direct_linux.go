@@ -200,7 +200,7 @@ func (p *polled) dial(d *direct) {
 	}
 	s := &p.sides[ws.FromServer]
 	p.use(ws.FromServer, server)
-	if s.slot, err = p.loop.watch(server.fd, unix.EPOLLOUT, c); err != nil {
+	if s.slot, err = p.loop.watch(server.fd, sideEvents, c); err != nil {
 		c.failed(err)
 		return
 	}
@@ -246,10 +246,9 @@ func (c *dialling) ready(events uint32) {
 		return
 	}
 	s := &p.sides[ws.FromServer]
-	s.asks = asksRead
 	p.loop.watched[s.slot] = s
-	p.loop.change(server.fd, s.slot, s.asks)
 	p.begin()
+	s.ready(events)
 }
 
 func (c *dialling) timedOut() {

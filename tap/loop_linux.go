@@ -16,10 +16,9 @@ import (
 
 // loop waits in one goroutine for the sockets of many tunnels. Go's own poller
 // would cost a goroutine for each direction, with its stack, and a switch for
-// each message; and being edge-triggered it would not tell of a FIN or a reset
-// that came together with the last bytes, so that every read needs a second one
-// to find nothing. This epoll is level-triggered: what is not taken is told
-// again.
+// each message; and as it does not say what it woke us for, an end that came
+// together with the last bytes included, every read needs a second one to find
+// nothing.
 //
 // Everything the loop has belongs to its goroutine; others post.
 type loop struct {
@@ -110,11 +109,13 @@ func (l *loop) slot() int32 {
 	return int32(len(l.watched) - 1)
 }
 
-// change asks for other events of fd. It can only fail without memory in the
-// kernel, and then the next change, or the end, sets it right.
+// change asks for other events of fd, and is told at once of those that are there.
 func (l *loop) change(fd int, slot int32, events uint32) {
 	unix.EpollCtl(l.epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: slot})
 }
+
+// unwatch is for a descriptor that stays open for a while.
+func (l *loop) unwatch(fd int) { unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, fd, nil) }
 
 // forget tells no more of what has that number. Its descriptor is closed next:
 // that takes it out of the epoll, for nobody else has it open.

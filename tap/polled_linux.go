@@ -16,9 +16,9 @@ import (
 // rest holds no buffer, and is known to nobody but the kernel's epoll.
 //
 // What is read is written at once. If the sink does not take all of it, the
-// rest is kept, the source is not read any more, and the sink is asked to tell
-// when it takes more: so a slow receiver slows its sender down, as it would
-// without us.
+// rest is kept, and the source is not read any more until the sink has told that
+// it takes more and has taken it: so a slow receiver slows its sender down, as it
+// would without us.
 type polled struct {
 	t     *tunnel
 	loop  *loop
@@ -32,8 +32,6 @@ type side struct {
 	dir  ws.Direction
 	sock *socket
 	slot int32
-	asks uint32 // for these events, apart from always
-	deaf bool   // taken out of the epoll
 
 	phase phase
 	most  int    // bytes of the next read, see read
@@ -54,7 +52,16 @@ const (
 	over
 )
 
-const asksRead = unix.EPOLLIN | unix.EPOLLRDHUP
+// Events of a side, asked for once and told at every change (edge-triggered):
+// asking anew for what is wanted just now, and being told of it again and again,
+// would cost a system call or more for each message.
+const (
+	sideEvents = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+	readEvents = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | always
+	// lastEvents say that a short read may not have taken all: an end, or urgent
+	// data, at whose place the kernel interrupts a read.
+	lastEvents = unix.EPOLLPRI | unix.EPOLLRDHUP | always
+)
 
 // newPolled makes the mover of a tunnel, with the socket it has so far.
 func newPolled(l *loop, t *tunnel, client *socket) *polled {
@@ -83,20 +90,20 @@ func (p *polled) begin() {
 		return // Close came first
 	}
 	for d := range p.sides {
-		if s := &p.sides[d]; s.slot == 0 && !s.watch(asksRead) {
+		if s := &p.sides[d]; s.slot == 0 && !s.watch() {
 			p.t.fail()
 		}
 	}
 }
 
 // watch puts the socket into the epoll. If the kernel has no room the tunnel ends.
-func (s *side) watch(events uint32) bool {
-	slot, err := s.p.loop.watch(s.sock.fd, events, s)
+func (s *side) watch() bool {
+	slot, err := s.p.loop.watch(s.sock.fd, sideEvents, s)
 	if err != nil {
 		s.p.t.sideEnded(s.dir, s.p.t.now(), monitor.HowError, errText(err))
 		return false
 	}
-	s.slot, s.asks, s.deaf = slot, events, false
+	s.slot = slot
 	return true
 }
 
@@ -110,7 +117,7 @@ func (s *side) ready(events uint32) {
 	}
 	switch s.phase {
 	case reading:
-		if events&(asksRead|always) != 0 {
+		if events&readEvents != 0 {
 			s.read(events)
 		}
 	case stalled:
@@ -129,12 +136,14 @@ func (s *side) ready(events uint32) {
 // and not taken by the sink stays in memory.
 const leastRead = 32 << 10
 
-// read reads once: a level-triggered epoll tells of what is left, after the
-// others had their turn. Only if events say that there is an end it reads on to
-// it. A flow that fills the buffer gets more of it: bulk costs half in big
-// pieces.
+// read reads once: if that was less than it asked for, there was no more, and
+// whatever comes after it is told anew. Only with lastEvents, and on unix
+// sockets, where a read may end between two messages, it reads until there is
+// nothing. A flow that fills the buffer gets more of it, bulk costs half in big
+// pieces, and lets others have their turn.
 func (s *side) read(events uint32) {
-	for toEnd := events&(unix.EPOLLRDHUP|always) != 0; ; {
+	untilNothing := events&lastEvents != 0 || !s.sock.tcp
+	for {
 		n, errno := s.sock.read(s.p.loop.buffer[:s.most])
 		switch {
 		case errno == unix.EAGAIN:
@@ -150,17 +159,21 @@ func (s *side) read(events uint32) {
 		if err := s.flow().pass(s.p.loop.buffer[:n]); err != nil {
 			s.sinkFailed(err)
 		}
-		if s.phase != reading {
+		switch {
+		case s.phase != reading:
 			return
-		}
-		if full {
+		case full:
 			s.most = min(2*s.most, len(s.p.loop.buffer))
-		}
-		if full || !toEnd {
+			s.tellAgain()
+			return
+		case !untilNothing:
 			return
 		}
 	}
 }
+
+// tellAgain makes the kernel tell what is there now as if it had just come.
+func (s *side) tellAgain() { s.p.loop.change(s.sock.fd, s.slot, sideEvents) }
 
 // ended: no more comes from the source.
 func (s *side) ended(err error) {
@@ -242,6 +255,9 @@ func (s *side) unstall(next phase) {
 		s.look = nil
 	}
 	s.flow().blocked(false)
+	if next == reading {
+		s.tellAgain() // what came meanwhile
+	}
 }
 
 // sinkFailed: the source is of no use any more. What still comes from the dead
@@ -258,12 +274,7 @@ func (s *side) sinkFailed(err error) {
 }
 
 // died: the source of a stalled flow has ended in both directions, or died.
-// Epoll cannot be told to keep that for later, so it is not asked any more.
 func (s *side) died() {
-	if !s.deaf {
-		s.deaf = true
-		unix.EpollCtl(s.p.loop.epoll, unix.EPOLL_CTL_DEL, s.sock.fd, nil)
-	}
 	if err := pendingError(s.sock); err != nil {
 		s.dieWaiting(err)
 	}
@@ -293,35 +304,10 @@ func (s *side) lookAgain() {
 	s.p.settle()
 }
 
-// settle asks for the events that the phases need, or ends the tunnel.
+// settle ends the tunnel if both its directions are over.
 func (p *polled) settle() {
 	if p.sides[0].phase == over && p.sides[1].phase == over {
 		p.finish()
-		return
-	}
-	for d := range p.sides {
-		p.sides[d].ask()
-	}
-}
-
-func (s *side) ask() {
-	events := uint32(0)
-	if s.phase == reading {
-		events |= asksRead
-	}
-	if s.back().phase == stalled {
-		events |= unix.EPOLLOUT
-	}
-	switch {
-	case s.deaf && events&asksRead != 0:
-		s.p.loop.forget(s.slot)
-		if !s.watch(events) {
-			s.phase = over
-			s.p.t.fail()
-		}
-	case !s.deaf && events != s.asks:
-		s.asks = events
-		s.p.loop.change(s.sock.fd, s.slot, events)
 	}
 }
 
@@ -343,7 +329,7 @@ func (p *polled) finish() {
 		return
 	}
 	for d := range p.sides {
-		unix.EpollCtl(p.loop.epoll, unix.EPOLL_CTL_DEL, p.sides[d].sock.fd, nil)
+		p.loop.unwatch(p.sides[d].sock.fd)
 	}
 	go func() { // until the reset was passed on, resetPatience at most
 		defer wg.Done()
