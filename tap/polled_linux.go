@@ -147,6 +147,9 @@ func (s *side) read(events uint32) {
 		n, errno := s.sock.read(s.p.loop.buffer[:s.most])
 		switch {
 		case errno == unix.EAGAIN:
+			if events&unix.EPOLLPRI != 0 {
+				s.tellAgain() // a signal, too, ends a read at urgent data: not all may be taken
+			}
 			return
 		case errno != 0:
 			s.ended(errno)

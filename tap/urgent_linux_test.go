@@ -19,7 +19,7 @@ func TestUrgentData(t *testing.T) {
 		client, server := r.pair()
 		exchange(t, client, server, "a word before")
 		got := make([]byte, 8)
-		for range 300 {
+		for range 1000 {
 			io.WriteString(client, "abcd")
 			control(client, func(fd uintptr) { unix.Sendto(int(fd), []byte("!"), unix.MSG_OOB, nil) })
 			io.WriteString(client, "efgh")
