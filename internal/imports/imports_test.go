@@ -32,10 +32,13 @@ var may = map[string][]string{
 	"feed":               {"monitor"},
 	"tap":                {"ws", "observe", "monitor"},
 	"capture":            {"ws", "observe", "logparse", "monitor", "internal/redact"},
+	"attach":             {"monitor"},
 	"diagnose":           {"ws", "logparse", "nginxconf", "monitor"},
 	"report":             {"ws", "logparse", "monitor", "diagnose", "internal/printable"},
 	"tui":                {"ws", "logparse", "monitor", "diagnose", "internal/printable"},
+	"metrics":            {"monitor"},
 	"demo":               {},
+	"deploy":             {}, // files, and their tests
 	"internal/nginxrun":  {},
 	"internal/bench":     {"ws", "observe", "monitor", "feed", "tap", "capture", "internal/redact", "logparse", "internal/nginxrun"},
 }
