@@ -42,7 +42,7 @@ soak: ## as many live connections as the descriptors allow, for SOAK (10m)
 	$(GO) run ./internal/bench -soak $(SOAK)
 
 golden: ## write the golden files anew; look at the difference before you commit
-	$(GO) test ./tui ./report ./diagnose -update
+	$(GO) test ./tui ./report ./diagnose ./metrics -update
 
 demo: ## the demo
 	$(GO) run ./cmd/wstap demo

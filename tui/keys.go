@@ -45,6 +45,7 @@ const (
 	cmdSlower
 	cmdKeep // the filter
 	cmdEdit
+	cmdLeave
 	cmdDrain
 	cmdStop
 	cmdCancel
@@ -73,9 +74,11 @@ const (
 type when uint8
 
 const (
-	always when = iota
-	whenLive
+	always   when = iota
+	whenLive      // also attached
 	whenReplay
+	whenAttached
+	whenElsewhere // no traffic runs through this process
 )
 
 // binding is a row of the key table: the help, the hints at the bottom and the
@@ -110,7 +113,7 @@ var bindings = []binding{
 	{"screens", cmdHelp, []string{"?"}, onAllLists, always, "this help, and back", "help"},
 	{"screens", cmdQuit, []string{"q"}, onAllLists, always, "quit; asks while connections depend on it", "quit"},
 	{"screens", cmdInterrupt, []string{"ctrl+c"}, onAllLists | onFilter | onQuit | onDraining, always, "quit; a second time: at once", ""},
-	{"screens", cmdSuspend, []string{"ctrl+z"}, onAllLists, whenReplay, "suspend (in a replay only: live, traffic would stop); fg brings it back", ""},
+	{"screens", cmdSuspend, []string{"ctrl+z"}, onAllLists, whenElsewhere, "suspend (not where traffic runs through this process); fg brings it back", ""},
 
 	{"lists", cmdFilter, []string{"/"}, onFiltered, always, "show only what contains a text", "filter"},
 	{"lists", cmdFollow, []string{"f"}, onFiltered, always, "follow: stay at what goes next, or at the newest line", "follow"},
@@ -138,6 +141,7 @@ var bindings = []binding{
 	{"filter", cmdEdit, []string{"left", "right"}, onFilter, always, "move in it; home, end and the like as well", ""},
 	{"filter", cmdEdit, []string{"ctrl+w", "ctrl+u"}, onFilter, always, "rub out a word, or all before the cursor", ""},
 
+	{"quitting", cmdLeave, []string{"l"}, onQuit, whenAttached, "leave it running: wstap attach comes back to it", ""},
 	{"quitting", cmdDrain, []string{"d"}, onQuit, always, "drain: accept no more, wait, then quit", ""},
 	{"quitting", cmdStop, []string{"s"}, onQuit | onDraining, always, "stop now: ends the connections", ""},
 	{"quitting", cmdCancel, []string{"n", "q"}, onQuit, always, "do not quit", ""},
@@ -159,9 +163,13 @@ var helpGroups = []struct {
 func (b *binding) in(mode Mode) bool {
 	switch b.when {
 	case whenLive:
-		return mode == Live
+		return mode != Replay
 	case whenReplay:
 		return mode == Replay
+	case whenAttached:
+		return mode == Attached
+	case whenElsewhere:
+		return mode != Live
 	}
 	return true
 }

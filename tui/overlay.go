@@ -39,10 +39,11 @@ func (m *Model) pop() { m.overlays = m.overlays[:max(len(m.overlays)-1, 0)] }
 // meant for the list does not answer it.
 const grace = 3
 
-// askQuit ends the program, or asks first if traffic depends on it.
+// askQuit ends the program, or asks first if traffic depends on it, or a relay
+// would stay behind.
 func (m *Model) askQuit() tea.Cmd {
 	switch {
-	case m.o.Relay == nil || m.o.Relay.Live() == 0:
+	case m.o.Relay == nil, m.o.Mode != Attached && m.o.Relay.Live() == 0:
 		return tea.Quit
 	case m.draining:
 		m.push(drainOverlay)
@@ -59,6 +60,8 @@ func (m *Model) answer(c command) tea.Cmd {
 		return nil
 	}
 	switch c {
+	case cmdLeave:
+		return tea.Quit
 	case cmdDrain:
 		m.pop()
 		m.push(drainOverlay)
@@ -98,7 +101,11 @@ func (m *Model) box() []line {
 	switch m.front() {
 	case quitOverlay:
 		n := plural(uint64(m.passing), "connection passes", "connections pass")
-		text = []line{one(stBold, n+" through this wstap"), nil}
+		what := " through this wstap"
+		if m.o.Mode == Attached {
+			what = " through this relay"
+		}
+		text = []line{one(stBold, n+what), nil}
 	case drainOverlay:
 		n := plural(uint64(m.passing), "connection", "connections")
 		text = []line{one(stBold, "draining: "+n+" left"), nil}
@@ -109,7 +116,7 @@ func (m *Model) box() []line {
 	for i := range bindings {
 		b := &bindings[i]
 		switch {
-		case b.at&overlayScopes[m.front()] == 0 || b.cmd == cmdInterrupt:
+		case b.at&overlayScopes[m.front()] == 0 || b.cmd == cmdInterrupt || !b.in(m.o.Mode):
 		case b.cmd == cmdCancel:
 			cancel = append(cancel, b.keys...)
 		default:

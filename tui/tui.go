@@ -21,8 +21,9 @@ type Mode uint8
 
 // The modes.
 const (
-	Live   Mode = iota // taps at work
-	Replay             // a recording
+	Live     Mode = iota // taps at work in this process
+	Replay               // a recording
+	Attached             // a relay elsewhere, which goes on when the dashboard ends
 )
 
 // Options of a dashboard. Read is needed, all else may be zero. None of the

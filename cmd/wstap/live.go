@@ -38,6 +38,7 @@ type live struct {
 	rec   *capture.Writer
 	redac *redact.Redactor
 	out   *lineWriter // standard output; its reader may have stopped reading
+	serve *serving    // nil: nobody can attach or scrape
 
 	sources  sync.WaitGroup // log sources, and who reads the configuration again
 	stopLogs context.CancelFunc
@@ -53,6 +54,13 @@ type liveOptions struct {
 	readTimeout time.Duration
 	hops        []string
 	specFlags   map[string]*[]string // values of the flags of one tap each
+	serving     serveOptions
+	noCapture   bool
+	foreground  bool        // screen and relay in one process
+	relayLog    *string     // the flag that makes this process a relay in the background
+	relay       *relayChild // nil: it is none
+	listed      bool        // wstap attach finds it on this machine
+	keptShort   bool        // the recording is only what a relay keeps
 
 	nginxConf, nginxVersion string
 	conf                    *conf // nil: not known
@@ -153,6 +161,9 @@ func (l *live) start() error {
 	if err := l.record(hello); err != nil {
 		return err
 	}
+	if err := l.startServing(hello); err != nil {
+		return err
+	}
 	l.feed.Emit(hello)
 	l.limits()
 	feedCtx, stopFeed := context.WithCancel(context.Background())
@@ -166,6 +177,9 @@ func (l *live) start() error {
 	}
 	if c := l.opts.conf; c != nil {
 		l.sources.Go(func() { c.run(logCtx) })
+	}
+	if l.opts.keptShort {
+		l.sources.Go(func() { l.prune(logCtx) })
 	}
 	for _, s := range l.tap {
 		s.Serve()
@@ -220,7 +234,7 @@ func (l *live) record(hello *monitor.Hello) error {
 	var err error
 	l.rec, err = capture.Create(l.opts.capture, capture.Options{
 		Now: l.clock.Now, Hello: hello, Version: version(),
-		Keyframe: l.keyframe,
+		Keyframe: l.keyframe, MaxBytes: l.opts.partBytes(),
 		OnHealth: func(status monitor.HealthStatus, text string) {
 			l.feed.Emit(&monitor.Health{Header: l.head(), Name: "capture", Status: status, Text: text})
 		},
@@ -230,6 +244,15 @@ func (l *live) record(hello *monitor.Hello) error {
 	}
 	l.feed.AddWriter(l.rec)
 	return nil
+}
+
+// partBytes is the size of one file of the recording, 0 for the usual. Old ones
+// are removed file by file.
+func (o *liveOptions) partBytes() int64 {
+	if o.keptShort {
+		return keepBytes / 8
+	}
+	return 0
 }
 
 // keyframeClosed is how many closed conns a keyframe takes along.
@@ -286,6 +309,7 @@ func (l *live) close() (err error) {
 			l.stopFeed()
 			l.feeding.Wait()
 		}
+		l.serve.close()
 		if l.rec != nil {
 			err = l.rec.Close()
 		}

@@ -8,7 +8,8 @@
 // Rules for talking to the user: results go to standard output; errors go to
 // standard error as one line, "wstap: what, where", and hints on lines of their
 // own, in lower case and without a full stop. One such line says what "logs
-// --follow" waits for; nothing else is ever written to standard error.
+// --follow" waits for, or how far an interrupted "logs" came, whose progress is
+// shown there, too, on a terminal; nothing else is ever written to standard error.
 package main
 
 import (
@@ -55,7 +56,8 @@ end with evidence. Start with: wstap demo`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return hint(err, "see "+c.CommandPath()+" --help")
 	})
-	root.AddCommand(tapCommand(), replayCommand(), reportCommand(), logsCommand(), checkCommand(), demoCommand(), versionCommand())
+	root.AddCommand(controlCommands()...)
+	root.AddCommand(tapCommand(), attachCommand(), replayCommand(), reportCommand(), logsCommand(), checkCommand(), demoCommand(), versionCommand())
 	return root
 }
 

@@ -31,7 +31,25 @@ func TestMain(m *testing.M) {
 	if os.Getenv("WSTAP_TEST_MAIN") == "1" {
 		os.Exit(run(os.Args[1:]))
 	}
-	testscript.Main(m, map[string]func(){"wstap": main})
+	dir, err := os.MkdirTemp("", "wstap-state-")
+	if err != nil {
+		panic(err)
+	}
+	// Relays of the tests are listed apart from the user's.
+	os.Setenv("XDG_STATE_HOME", dir)
+	os.Setenv("XDG_RUNTIME_DIR", dir)
+	testscript.Main(cleaning{m, dir}, map[string]func(){"wstap": main})
+}
+
+// cleaning removes a folder after the tests.
+type cleaning struct {
+	*testing.M
+	dir string
+}
+
+func (c cleaning) Run() int {
+	defer os.RemoveAll(c.dir)
+	return c.M.Run()
 }
 
 // command is a wstap that has not been started.
@@ -171,12 +189,21 @@ type stack struct {
 const wsHeaders = `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade"; proxy_set_header Host $host;`
 
 type stackOptions struct {
-	server   string // host:port
+	server   string // host:port, or https://host:port
+	tls      string // certificate and key for nginx: clients, the taps and nginx speak TLS to it
 	level    string // of nginx's error log; info
 	location string // directives of location /
 	bare     bool   // without the headers that WebSockets need
 	main     string // directives of the top level
 	args     []string
+}
+
+// passScheme is how nginx speaks to the back tap.
+func (o stackOptions) passScheme() string {
+	if strings.HasPrefix(o.server, "https://") {
+		return "https://"
+	}
+	return "http://"
 }
 
 func newStack(t *testing.T, o stackOptions) *stack {
@@ -191,9 +218,12 @@ func newStack(t *testing.T, o stackOptions) *stack {
 	}
 	dir := t.TempDir()
 	s := &stack{t: t, errlog: filepath.Join(dir, "logs", "error.log"), capture: filepath.Join(dir, "rec.mcap")}
-	nginx := fmt.Sprintf("127.0.0.1:%d", port)
+	nginx, scheme, secure := fmt.Sprintf("127.0.0.1:%d", port), "", ""
+	if o.tls != "" {
+		scheme, secure = "https://", " ssl; "+o.tls
+	}
 	args := append([]string{"tap", "--headless", "--capture", s.capture, "--error-log", s.errlog,
-		"front@127.0.0.1:0=" + nginx, "back@127.0.0.1:0=" + o.server}, o.args...)
+		"front@127.0.0.1:0=" + scheme + nginx, "back@127.0.0.1:0=" + o.server}, o.args...)
 	s.wstap = startWstap(t, args...)
 	s.front, s.back = s.wstap.addr("front"), s.wstap.addr("back")
 	headers := wsHeaders
@@ -202,7 +232,7 @@ func newStack(t *testing.T, o stackOptions) *stack {
 	}
 	conf := nginxrun.Config{
 		Main: fmt.Sprintf("error_log logs/error.log %s; %s", o.level, o.main),
-		HTTP: fmt.Sprintf("server { listen %s; server_name ws.test; location / { %s %s proxy_pass http://%s; } }", nginx, headers, o.location, s.back),
+		HTTP: fmt.Sprintf("server { listen %s%s; server_name ws.test; location / { %s %s proxy_pass %s%s; } }", nginx, secure, headers, o.location, o.passScheme(), s.back),
 	}
 	s.nginx, err = nginxrun.Start(dir, conf, nginx)
 	if err != nil {

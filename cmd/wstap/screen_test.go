@@ -103,6 +103,14 @@ func (s *screen) text() string {
 	return b.String()
 }
 
+// stopRelay answers the question about quitting, which ignores keys at first.
+func (s *screen) stopRelay() {
+	s.t.Helper()
+	time.Sleep(500 * time.Millisecond)
+	s.keys("s")
+	s.ended(0)
+}
+
 // until waits for a screen that shows all of want.
 func (s *screen) until(want ...string) {
 	s.t.Helper()
@@ -205,7 +213,8 @@ func TestScreenHostile(t *testing.T) {
 	}
 	s.until("open failed")
 	s.keys("1q")
-	s.ended(0)
+	s.until("leave it running")
+	s.stopRelay()
 	raw := s.raw.String()
 	for _, planted := range []string{"owned\x07", "\x1b]0;owned", "\x1b[2J?token", "\u202e", "\u009b31m", "\xff", "hunter2"} {
 		if i := strings.Index(raw, planted); i >= 0 {

@@ -20,16 +20,16 @@ type stopper struct {
 	done    chan struct{} // closed when the goroutine has ended
 }
 
-// newStopper begins to take SIGINT and SIGTERM. SIGHUP is ignored where traffic
-// depends on us, for a lost line must not end it; elsewhere it asks for the end.
+// newStopper begins to take SIGINT and SIGTERM. SIGHUP and SIGTSTP are ignored
+// where traffic depends on us, for a lost line must not end it; elsewhere SIGHUP
+// asks for the end.
 func newStopper(runFor time.Duration, hangup onHangup) *stopper {
 	s := &stopper{signals: make(chan os.Signal, 4), quit: make(chan struct{}), done: make(chan struct{})}
 	s.first, s.leave = context.WithCancel(context.Background())
 	s.second, s.hurry = context.WithCancel(context.Background())
-	signal.Ignore(syscall.SIGTSTP)
 	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM)
 	if hangup == stays {
-		signal.Ignore(syscall.SIGHUP)
+		signal.Ignore(syscall.SIGHUP, syscall.SIGTSTP)
 	} else {
 		signal.Notify(s.signals, syscall.SIGHUP)
 	}

@@ -61,6 +61,8 @@ are left out and counted, and a closed pipe ends the lines, not the tap.`,
 	c.Flags().DurationVar(&o.dial, "dial-timeout", tap.DefaultDialTimeout, "how long an upstream may take to accept")
 	c.Flags().DurationVar(&o.keepAlive, "tcp-keepalive", 0, "send TCP keepalive probes (default: off, as if wstap were not there)")
 	addSpecFlags(c.Flags(), &o)
+	addServeFlags(c.Flags(), &o.serving)
+	addRelayFlags(c.Flags(), &o)
 	c.Flags().IntVar(&o.maxConns, "max-conns", observe.DefaultMaxConns, "connections decoded at a time; more are relayed and counted")
 	return c
 }
@@ -106,6 +108,8 @@ func addLiveFlags(f *pflag.FlagSet, o *liveOptions) {
 
 func (o *liveOptions) check() error {
 	switch {
+	case o.capture != "" && o.noCapture:
+		return usagef("--capture and --no-capture: choose one")
 	case o.json && !o.headless:
 		return hint(usagef("--json goes with --headless"), "add --headless, or leave --json away")
 	case o.runFor < 0:
@@ -120,6 +124,9 @@ func (o *liveOptions) check() error {
 		return usagef("--drain-timeout %s: want a positive duration or 0", o.drain)
 	case !o.headless && !o.hasTerminal():
 		return hint(errNoTerminal, "add --headless for lines, --headless --json for NDJSON")
+	}
+	if err := o.serving.check(); err != nil {
+		return err
 	}
 	return checkHops(o.hops)
 }
@@ -161,10 +168,26 @@ func isTerminal(files ...*os.File) bool {
 	return true
 }
 
+// runTap taps: in this process without a screen, else in a relay of its own that
+// the screen attaches to.
 func runTap(c *cobra.Command, o liveOptions, args []string) error {
+	o.asRelay()
+	if o.relay != nil {
+		return o.relay.report(tapHere(c, o, args))
+	}
 	if err := o.check(); err != nil {
 		return err
 	}
+	switch {
+	case !o.headless && !o.foreground:
+		return tapInBackground(c, o)
+	case o.headless && len(o.serving.serve) > 0:
+		o.asService()
+	}
+	return tapHere(c, o, args)
+}
+
+func tapHere(c *cobra.Command, o liveOptions, args []string) error {
 	var err error
 	if o.nginxConf != "" {
 		if o.conf, err = newConf(o.nginxConf, o.nginxVersion); err != nil {
@@ -215,6 +238,8 @@ func (l *live) session(color bool, extra func(context.Context)) error {
 	l.announce()
 	stop := newStopper(l.opts.runFor, l.opts.hangup)
 	defer stop.close()
+	l.opts.relay.ready(l)
+	l.serve.controls(l, stop)
 	stopExtra := runAlong(extra)
 	err := face(stop.first)
 	stop.leave()
@@ -253,7 +278,7 @@ func (l *live) wait(ctx context.Context) error {
 // a second signal, and ends those that are left. What runs along ends after
 // that: its own end is not what the summary is about.
 func (l *live) drainOrStop(stop *stopper) {
-	ctx, cancel := context.WithTimeout(stop.second, l.opts.drain)
+	ctx, cancel := context.WithTimeout(stop.second, l.drainLimit())
 	defer cancel()
 	l.drainUntil(ctx)
 	l.Stop()
@@ -261,6 +286,9 @@ func (l *live) drainOrStop(stop *stopper) {
 
 // addLines prints what happens, as text or NDJSON.
 func (l *live) addLines(color bool) {
+	if l.opts.relay != nil {
+		return // a log that grows with the traffic would fill the disk
+	}
 	if l.opts.json {
 		l.feed.AddWriter(&ndjson{w: l.out})
 		return
@@ -288,5 +316,8 @@ func (l *live) announce() {
 	}
 	for _, n := range l.notes() {
 		fmt.Fprintln(l.out, "note:", n)
+	}
+	for _, w := range l.serve.words() {
+		fmt.Fprintln(l.out, w)
 	}
 }
