@@ -131,8 +131,8 @@ func watchAddress(p *pass, r *monitor.LogRef) {
 	if p.ownDial(r) != nil {
 		return
 	}
-	a := m.of[addr] // before it is looked at closely: most come again
-	if a == nil {
+	a := m.of[addr]                                   // before it is looked at closely: most come again
+	if a == nil && !strings.HasPrefix(addr, "127.") { // a loopback address, or a name: of no interest, and in many logs it is each line's
 		if k := kindOfAddress(addr); k == privateAddress || k == publicAddress {
 			a = m.get(addr)
 		}

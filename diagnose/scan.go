@@ -13,11 +13,11 @@ type Scan struct {
 	opts   Options
 	passes []pass // one a rule
 
-	conn     []*pass                   // passes that look at conns
-	every    []*pass                   // passes that want every log entry
-	unparsed *pass                     // the one of them that counts all
-	byKind   map[logparse.Kind][]*pass // those that want entries of a kind
-	ref      monitor.LogRef            // of Line: one for all entries
+	conn     []*pass        // passes that look at conns
+	every    []*pass        // passes that want every log entry
+	unparsed *pass          // the one of them that counts all
+	byKind   kindTable      // those that want entries of a kind
+	ref      monitor.LogRef // of Line: one for all entries
 
 	seq    uint64 // the last conn looked at
 	conned bool   // all conns were
@@ -28,7 +28,7 @@ type Scan struct {
 
 // NewScan begins a look.
 func NewScan(o Options) *Scan {
-	x := &Scan{opts: o, passes: make([]pass, len(rules)), byKind: map[logparse.Kind][]*pass{}}
+	x := &Scan{opts: o, passes: make([]pass, len(rules))}
 	conf := &confMemory{c: o.Conf}
 	for i := range rules {
 		r := &rules[i]
@@ -43,7 +43,7 @@ func NewScan(o Options) *Scan {
 			x.unparsed = &x.passes[i]
 		}
 		for _, k := range r.kinds {
-			x.byKind[k] = append(x.byKind[k], &x.passes[i])
+			x.byKind.add(k, &x.passes[i])
 		}
 	}
 	return x
@@ -96,17 +96,14 @@ func (x *Scan) stepLines(s *monitor.State, n int) (done bool) {
 	return true
 }
 
-func (x *Scan) look(r *monitor.LogRef) { x.lookBy(r, x.byKind[r.Entry.Kind]) }
-
-// lookBy looks at r, whose kind passes want.
-func (x *Scan) lookBy(r *monitor.LogRef, passes []*pass) {
+func (x *Scan) look(r *monitor.LogRef) {
 	for _, p := range x.every {
 		p.rule.line(p, r)
 	}
 	if r.Entry.Flags.Has(logparse.FlagForged) {
 		return
 	}
-	for _, p := range passes {
+	for _, p := range x.byKind.of(r.Entry.Kind) {
 		p.rule.line(p, r)
 	}
 }
@@ -124,14 +121,17 @@ func NewLogScan(o Options) *Scan {
 
 // Line looks at one entry. It keeps nothing of it but copies.
 func (x *Scan) Line(e *logparse.Entry, stamp monitor.Time) {
-	passes := x.byKind[e.Kind]
-	if len(passes) == 0 && !isOdd(e) {
+	if !x.Wants(e) {
 		x.Skip(1)
 		return
 	}
 	x.ref.At, x.ref.Stamp, x.ref.Source, x.ref.Entry = stamp, stamp, e.File, *e
-	x.lookBy(&x.ref, passes)
+	x.look(&x.ref)
 }
+
+// LineOf is Line for an entry that a rule wants, with its place and times: r is
+// looked at where it is.
+func (x *Scan) LineOf(r *monitor.LogRef) { x.look(r) }
 
 // isOdd says that the rules that want every entry do more with e than count it.
 func isOdd(e *logparse.Entry) bool {
@@ -140,7 +140,7 @@ func isOdd(e *logparse.Entry) bool {
 
 // Wants says that a rule looks at e; of all other entries it is enough to Skip
 // them. It may be called at the same time as Line.
-func (x *Scan) Wants(e *logparse.Entry) bool { return len(x.byKind[e.Kind]) > 0 || isOdd(e) }
+func (x *Scan) Wants(e *logparse.Entry) bool { return len(x.byKind.of(e.Kind)) > 0 || isOdd(e) }
 
 // Skip stands for Line with n entries that no rule wants.
 func (x *Scan) Skip(n int) { remember[unparsedMemory](x.unparsed).entries += n }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"unsafe"
 )
 
 // BlockSize is a good size for the buffers of Blocks: what a block costs does
@@ -17,6 +18,7 @@ const keptOfLong = MaxLine + 1
 // Blocks cuts the text of a reader into blocks of whole lines.
 type Blocks struct {
 	r       io.Reader
+	buf     []byte // of NextText: memory that no text has taken
 	rest    []byte // the beginning of a line: it belongs to the next block
 	dropped bool   // within a line of which nothing more is kept
 	err     error  // of r
@@ -51,6 +53,19 @@ func (b *Blocks) Next(buf []byte) ([]byte, error) {
 		return buf, nil
 	}
 	return nil, b.err
+}
+
+// NextText is Next with memory of its own, of BlockSize, and the block as a string.
+func (b *Blocks) NextText() (string, error) {
+	if b.buf == nil {
+		b.buf = make([]byte, BlockSize)
+	}
+	block, err := b.Next(b.buf)
+	if len(block) < len(b.buf)/2 { // a reader that gives little at a time: let the text not hold all that memory
+		return string(block), err
+	}
+	b.buf = nil // from here on it is the text's: nobody writes to it again
+	return unsafe.String(unsafe.SliceData(block), len(block)), err
 }
 
 // read appends what one Read of r gives, without what is dropped.

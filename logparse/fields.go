@@ -213,7 +213,10 @@ func valueEnd(v string, key int) (int, fit) {
 // belongs to it, except a ctx suffix, whole or cut.
 func referrerEnd(v string) (int, fit) {
 	const next = `"` + keyCtx
-	i := strings.LastIndex(v, next)
+	i := -1
+	if strings.Contains(v, next) { // LastIndex is slow where there is none
+		i = strings.LastIndex(v, next)
+	}
 	if i >= 0 && strings.IndexByte(strings.TrimSuffix(v[i+len(next):], `"`), '"') < 0 {
 		return i, wholeFit
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 )
 
@@ -14,16 +15,17 @@ import (
 func Read(r io.Reader, file string, emit func(*Entry)) error {
 	p := Parser{File: file}
 	defer p.Flush(emit)
-	blocks, buf := NewBlocks(r), make([]byte, BlockSize)
+	blocks := NewBlocks(r)
 	for {
-		block, err := blocks.Next(buf)
+		block, err := blocks.NextText()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("logparse: read %s: %w", file, err)
 		}
-		p.Block(string(block), emit)
+		p.Block(block, emit)
+		runtime.Gosched() // on one processor the garbage collector would wait, and writes cost more while it does
 	}
 }
 

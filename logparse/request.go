@@ -23,6 +23,9 @@ func (e *Entry) Proto() string {
 
 func (e *Entry) targetProto() (target, proto string) {
 	_, rest, _ := strings.Cut(e.Request, " ")
+	if !strings.Contains(rest, " HTTP/") {
+		return rest, "" // most often a long one that was cut off, where LastIndexByte is slow
+	}
 	if i := strings.LastIndexByte(rest, ' '); i >= 0 && strings.HasPrefix(rest[i+1:], "HTTP/") {
 		return rest[:i], rest[i+1:]
 	}

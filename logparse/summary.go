@@ -25,29 +25,49 @@ type Count struct {
 type Top struct {
 	list   []Count        // in the order in which the names came first
 	index  map[string]int // in list
-	last   int            // in list, of the name that came last
+	recent [recents]int   // in list, of a name with this place that came
 	others int64
-	part   bool // of a Summary.Part: names are neither bounded nor cloned
+	part   bool // of a Summary.Part: names are not bounded, cloned or indexed, and may be in list more than once
+}
+
+// recents is how many names Top finds without its index; a power of two.
+const recents = 64
+
+// place is where a Top looks first for a name: by its length and last bytes, for
+// many names begin alike.
+func place(name string) int {
+	n := len(name)
+	if n < 4 {
+		return n
+	}
+	last := uint32(name[n-4]) | uint32(name[n-3])<<8 | uint32(name[n-2])<<16 | uint32(name[n-1])<<24
+	return int((last ^ uint32(n)) * 0x9e3779b1 >> 26 % recents)
 }
 
 func (t *Top) add(name string, n int64) {
 	if len(name) > maxName {
 		name = name[:maxName]
 	}
-	if t.last < len(t.list) && t.list[t.last].Name == name {
-		t.list[t.last].N += n
+	recent := &t.recent[place(name)]
+	if *recent < len(t.list) && t.list[*recent].Name == name {
+		t.list[*recent].N += n
+		return
+	}
+	if t.part {
+		*recent = len(t.list)
+		t.list = append(t.list, Count{name, n})
 		return
 	}
 	i, ok := t.index[name]
 	if !ok {
-		if len(t.list) >= maxNames && !t.part {
+		if len(t.list) >= maxNames {
 			t.others += n
 			return
 		}
 		i = t.open(name)
 	}
 	t.list[i].N += n
-	t.last = i
+	*recent = i
 }
 
 // open begins to count a name.
@@ -55,9 +75,7 @@ func (t *Top) open(name string) (i int) {
 	if t.index == nil {
 		t.index = map[string]int{}
 	}
-	if !t.part {
-		name = strings.Clone(name) // lest it keep the whole line
-	}
+	name = strings.Clone(name) // lest it keep the whole line
 	i = len(t.list)
 	t.index[name] = i
 	t.list = append(t.list, Count{Name: name})
@@ -71,8 +89,8 @@ func (t *Top) merge(part *Top) {
 	}
 }
 
+// reset makes t, of a part, empty.
 func (t *Top) reset() {
-	clear(t.index)
 	clear(t.list)
 	t.list = t.list[:0]
 }

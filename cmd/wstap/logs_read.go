@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,14 +24,12 @@ import (
 
 // logBlock is a part of a log on its way.
 type logBlock struct {
-	buf    []byte // the memory of what is read
-	read   []byte
-	before int64 // lines before it
+	text   string // the entries are parts of it
+	before int64  // lines before it
 
-	text   string // of read; the entries are parts of it
 	parser logparse.Parser
 	result logResult
-	parsed chan struct{} // takes one value when text, parser and result are made
+	parsed chan struct{} // takes one value when parser and result are made
 }
 
 // logResult is what has come of entries.
@@ -41,8 +39,7 @@ type logResult struct {
 	lines, entries int64             // physical lines, and entries of an error log
 	sum            *logparse.Summary // a Part; nil where nothing is summed up
 	json           []byte            // lines of NDJSON
-	wanted         []logparse.Entry  // for findings
-	stamps         []monitor.Time    // of wanted
+	wanted         []monitor.LogRef  // for findings
 	unwanted       int               // entries
 	clock          logparse.Clock
 }
@@ -80,11 +77,18 @@ func (r *logResult) add(e *logparse.Entry) {
 	}
 	r.sum.Add(e)
 	if r.kind.scan.Wants(e) {
-		r.wanted = append(r.wanted, *e)
-		r.stamps = append(r.stamps, monitor.TimeOf(r.clock.Time(e)))
+		r.want(e)
 	} else {
 		r.unwanted++
 	}
+}
+
+// want keeps e for findings.
+func (r *logResult) want(e *logparse.Entry) {
+	r.wanted = append(r.wanted, monitor.LogRef{})
+	ref := &r.wanted[len(r.wanted)-1]
+	ref.At = monitor.TimeOf(r.clock.Time(e))
+	ref.Stamp, ref.Source, ref.Entry = ref.At, e.File, *e
 }
 
 // take takes a result over, which is empty again after it.
@@ -97,7 +101,7 @@ func (k *logReading) take(r *logResult) {
 		k.sum.Merge(r.sum)
 		k.scan.Skip(r.unwanted)
 		for i := range r.wanted {
-			k.scan.Line(&r.wanted[i], r.stamps[i])
+			k.scan.LineOf(&r.wanted[i])
 		}
 	}
 	r.reset()
@@ -109,7 +113,7 @@ func (r *logResult) reset() {
 		r.sum.Reset()
 	}
 	clear(r.wanted) // lest they hold their block
-	r.json, r.wanted, r.stamps = r.json[:0], r.wanted[:0], r.stamps[:0]
+	r.json, r.wanted = r.json[:0], r.wanted[:0]
 	r.lines, r.entries, r.unwanted = 0, 0, 0
 }
 
@@ -125,7 +129,7 @@ func (k *logReading) read(ctx context.Context, r io.Reader, name string) error {
 	workers := min(runtime.GOMAXPROCS(0), logWorkersMost)
 	free := make(chan *logBlock, 2*workers+1) // bounds the memory
 	for range cap(free) {
-		free <- &logBlock{buf: make([]byte, logparse.BlockSize), result: k.newResult(), parsed: make(chan struct{}, 1)}
+		free <- &logBlock{result: k.newResult(), parsed: make(chan struct{}, 1)}
 	}
 	toParse, inOrder := make(chan *logBlock, cap(free)), make(chan *logBlock, cap(free)) // never full
 	var running sync.WaitGroup
@@ -163,14 +167,14 @@ func readBlocks(ctx context.Context, r io.Reader, free <-chan *logBlock, toParse
 			return nil
 		}
 		var err error
-		b.read, err = blocks.Next(b.buf)
+		b.text, err = blocks.NextText()
 		if ctx.Err() != nil {
 			err = io.EOF
-			b.read = b.read[:bytes.LastIndexByte(b.read, '\n')+1] // the interruption may have cut a line
+			b.text = b.text[:strings.LastIndexByte(b.text, '\n')+1] // the interruption may have cut a line
 		}
-		if len(b.read) > 0 {
+		if len(b.text) > 0 {
 			b.before = lines
-			lines += int64(bytes.Count(b.read, []byte{'\n'}))
+			lines += int64(strings.Count(b.text, "\n"))
 			toParse <- b
 			inOrder <- b
 		}
@@ -184,7 +188,6 @@ func readBlocks(ctx context.Context, r io.Reader, free <-chan *logBlock, toParse
 }
 
 func (b *logBlock) parse(file string) {
-	b.text = string(b.read)
 	b.parser.Apart(file, b.before)
 	b.parser.Block(b.text, b.result.add)
 	b.parsed <- struct{}{}
@@ -207,7 +210,7 @@ func (k *logReading) takeBlocks(file string, inOrder <-chan *logBlock, free chan
 		if k.err != nil {
 			return
 		}
-		k.progress.step(len(b.read))
+		k.progress.step(len(b.text))
 		b.text = ""
 		free <- b
 	}

@@ -68,6 +68,27 @@ func (l *logLine) copyTo(b []byte, n int, span time.Duration) []byte {
 	return append(b, '\n')
 }
 
+// logShape is what the speed of a log's readers depends on.
+type logShape struct {
+	line    int // bytes, on average
+	matched int // percent of the lines that have grepPattern
+}
+
+func shapeOf(log string) (logShape, error) {
+	b, err := os.ReadFile(log)
+	if err != nil {
+		return logShape{}, err
+	}
+	lines, matched := 0, 0
+	for line := range bytes.Lines(b) {
+		lines++
+		if bytes.Contains(line, []byte(grepPattern)) {
+			matched++
+		}
+	}
+	return logShape{len(b) / max(lines, 1), matched * 100 / max(lines, 1)}, nil
+}
+
 // makeLog writes a log of at least size bytes to path, and leaves it in the
 // page cache. It returns the size.
 func makeLog(path, from string, size int64) (int64, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/wstap/wstap/logparse"
 )
@@ -69,6 +70,10 @@ func (b *bench) logRows(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	of, err := shapeOf(filepath.Join(root, realLog))
+	if err != nil {
+		return nil, err
+	}
 	if size, err = makeLog(file, filepath.Join(root, realLog), size); err != nil {
 		return nil, err
 	}
@@ -88,16 +93,16 @@ func (b *bench) logRows(ctx context.Context) ([]row, error) {
 			b.step()
 		}
 	}
-	return judgeLogs(speeds), nil
+	return judgeLogs(speeds, of), nil
 }
 
 // judgeLogs makes the rows: the speed, and beside it that of grep.
-func judgeLogs(speeds map[string]map[string][]float64) (rows []row) {
+func judgeLogs(speeds map[string]map[string][]float64, of logShape) (rows []row) {
 	grep := speeds[logPackage][reference]
 	for _, what := range []string{logPackage, logCommand} {
-		r := row{What: what, Unit: "GB/s", Values: speeds[what], Goal: "≥ 1 GB/s a core"}
+		r := row{What: fmt.Sprintf("%s, %d bytes a line", what, of.line), Unit: "GB/s", Values: speeds[what], Goal: "≥ 1 GB/s a core"}
 		r.judge(median(r.Values[tapped]) >= 1)
-		share := row{What: what + " / grep -c '" + grepPattern + "'", Unit: "×", Goal: "≥ 0.5 × grep -c", Values: map[string][]float64{}}
+		share := row{What: fmt.Sprintf("%s / grep -c '%s', in %d %% of the lines", what, grepPattern, of.matched), Unit: "×", Goal: "≥ 0.5 × grep -c", Values: map[string][]float64{}}
 		for way, v := range r.Values {
 			if way != reference {
 				share.Values[way] = ratios(v, grep)
@@ -109,6 +114,9 @@ func judgeLogs(speeds map[string]map[string][]float64) (rows []row) {
 	return append(rows, row{What: logAllCores, Unit: "GB/s", Values: speeds[logAllCores]})
 }
 
+// logsGCPercent is what wstap logs sets for itself (cmd/wstap/logs.go).
+const logsGCPercent = 400
+
 // parseLog is the role that reads a whole log by the package alone.
 func parseLog(file string) (entries int, err error) {
 	f, err := os.Open(file)
@@ -116,6 +124,7 @@ func parseLog(file string) (entries int, err error) {
 		return 0, err
 	}
 	defer f.Close()
+	debug.SetGCPercent(logsGCPercent)
 	err = logparse.Read(f, file, func(*logparse.Entry) { entries++ })
 	return entries, err
 }
