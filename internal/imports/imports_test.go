@@ -34,17 +34,19 @@ var may = map[string][]string{
 	"capture":            {"ws", "observe", "logparse", "monitor", "internal/redact"},
 	"attach":             {"monitor"},
 	"diagnose":           {"ws", "logparse", "nginxconf", "monitor"},
-	"report":             {"ws", "logparse", "monitor", "diagnose", "internal/printable"},
-	"tui":                {"ws", "logparse", "monitor", "diagnose", "internal/printable"},
+	"filter":             {"ws", "logparse", "monitor", "internal/printable"},
+	"report":             {"ws", "logparse", "monitor", "diagnose", "filter", "internal/printable"},
+	"tui":                {"ws", "logparse", "monitor", "diagnose", "filter", "internal/printable"},
 	"metrics":            {"monitor"},
 	"demo":               {},
 	"deploy":             {}, // files, and their tests
 	"internal/nginxrun":  {},
-	"internal/bench":     {"ws", "observe", "monitor", "feed", "tap", "capture", "internal/redact", "logparse", "internal/nginxrun"},
+	"internal/picture":   {},
+	"internal/bench":     {"ws", "observe", "monitor", "feed", "tap", "capture", "attach", "internal/redact", "logparse", "internal/nginxrun"},
 }
 
 // pure packages have no clock, no goroutine, no network.
-var pure = []string{"ws", "logparse", "nginxconf", "internal/redact", "internal/printable", "monitor", "observe", "diagnose"}
+var pure = []string{"ws", "logparse", "nginxconf", "internal/redact", "internal/printable", "monitor", "observe", "diagnose", "filter"}
 
 // outside is what reaches the network, the file system and other processes.
 var outside = []string{"net", "os", "syscall", "io/fs", "io/ioutil", "path/filepath", "golang.org/x/sys"}
@@ -54,7 +56,7 @@ var outside = []string{"net", "os", "syscall", "io/fs", "io/ioutil", "path/filep
 var forbidden = map[string][]string{
 	"ws": outside, "logparse": outside, "nginxconf": outside, "diagnose": outside, "internal/redact": outside, "internal/printable": outside,
 	"monitor": append([]string{"sync"}, outside...), "observe": outside,
-	"feed": outside, "report": outside, "tui": outside,
+	"filter": outside, "feed": outside, "report": outside, "tui": outside,
 }
 
 // pureOf is what of outside only takes texts apart.
