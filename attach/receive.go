@@ -230,7 +230,10 @@ func (l *line) event(tag byte, body []byte) error {
 	}
 	if l.restoring() {
 		l.size += int64(monitor.SizeOf(ev))
-		if _, base := ev.(*monitor.Baseline); base {
+		if base, ok := ev.(*monitor.Baseline); ok {
+			if self := l.c.State().Instance; self != 0 {
+				base.Tap = self // a relay speaks for itself alone
+			}
 			l.size += int64(len(body))
 			l.baselines = append(l.baselines, ev)
 			return l.snapshotSize()

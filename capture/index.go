@@ -129,9 +129,11 @@ func (p *part) addStatistics(c *cursor) bool {
 
 // walk makes the index by going from record to record: of a file that is still
 // being written, was cut short by a crash, or has a damaged summary.
-func (p *part) walk() {
+func (p *part) walk() { p.walkFrom(p.body) }
+
+func (p *part) walkFrom(at int64) {
 	w := window{f: p.f, size: p.Size}
-	for at := p.body; at < p.Size; {
+	for p.walked = at; at < p.Size; p.walked = at {
 		next, ok := p.step(&w, at)
 		if ok && next == 0 {
 			return

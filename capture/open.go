@@ -34,6 +34,7 @@ type part struct {
 	f      *os.File
 	kinds  map[uint16]kind // channels declared so far
 	body   int64           // where the head ends
+	walked int64           // how far the walk came: see grow
 	chunks []chunkRef
 	counts map[uint16]uint64 // messages by channel
 	damage []Damage

@@ -17,6 +17,7 @@ type Reader struct {
 	missed []Damage // between files
 	unread uint64   // events and messages of unknown kinds
 	err    error    // for good, or io.EOF
+	count  func(at monitor.Time, frames int)
 	place
 }
 
@@ -170,6 +171,11 @@ func (r *Reader) arrived(ev monitor.Event) (monitor.Event, error) {
 	return r.next()
 }
 
+// CountFrames makes Next leave out frame records, which are most of a recording:
+// fn is told how many there were in the second before at. No verdict needs them,
+// the samples have what they amount to.
+func (r *Reader) CountFrames(fn func(at monitor.Time, frames int)) { r.count = fn }
+
 func (r *Reader) next() (monitor.Event, error) {
 	if len(r.lead) > 0 {
 		ev := r.lead[0]
@@ -289,6 +295,12 @@ func (r *Reader) nextBatch() monitor.Event {
 	r.batch = rest
 	if r.batchAt <= r.skim && r.held.add(body) {
 		return nil
+	}
+	if r.count != nil {
+		if _, n, ok := monitor.FramesIn(body); ok {
+			r.count(r.batchAt, n)
+			return nil
+		}
 	}
 	ev, err := monitor.DecodeBatch(body)
 	if err != nil {

@@ -143,20 +143,32 @@ func placeText(p, block nginxconf.Place) string {
 }
 
 // FrontTapDisturbs lists what of a configuration misbehaves when a front tap
-// without PROXY protocol makes nginx see one client address: a sentence each.
-func FrontTapDisturbs(c *nginxconf.Config, t monitor.TapInfo) (notes []string) {
+// makes nginx see one client address: a sentence each. With the PROXY protocol
+// (sendsProxy) nothing does where nginx takes the clients' addresses from it.
+func FrontTapDisturbs(c *nginxconf.Config, t monitor.TapInfo, sendsProxy bool) (notes []string) {
 	if t.Role != monitor.Front {
 		return nil
+	}
+	servers := c.ListeningAt(address(t.Upstream))
+	hint := ""
+	if sendsProxy {
+		if l := unaware(servers); l != nil {
+			return []string{fmt.Sprintf("tap %s: it sends the PROXY protocol, and listen %s (%s) does not expect it: nginx refuses every request, until that listen has proxy_protocol", t.Name, l.Address, l.Place)}
+		}
+		hint = ": set_real_ip_from and real_ip_header proxy_protocol make nginx take the clients' from the PROXY protocol"
 	}
 	seen := map[string]bool{}
 	add := func(what string, places []nginxconf.Place) {
 		if len(places) > 0 && !seen[what] {
 			seen[what] = true
-			notes = append(notes, fmt.Sprintf("tap %s: nginx now sees one client address, and %s (%s) goes by it", t.Name, what, places[0]))
+			notes = append(notes, fmt.Sprintf("tap %s: nginx now sees one client address, and %s (%s) goes by it%s", t.Name, what, places[0], hint))
 		}
 	}
-	for _, s := range c.ListeningAt(address(t.Upstream)) {
+	for _, s := range servers {
 		for l := range locationsOf(c, s) {
+			if sendsProxy && len(l.RealIP) > 0 {
+				continue
+			}
 			add("limit_conn", l.LimitConn)
 			add("limit_req", l.LimitReq)
 			add("allow/deny", l.Access)
@@ -167,6 +179,22 @@ func FrontTapDisturbs(c *nginxconf.Config, t monitor.TapInfo) (notes []string) {
 		}
 	}
 	return notes
+}
+
+// unaware is a listen of servers, none of which expects the PROXY protocol; nil
+// if one does, for the option holds for the whole address.
+func unaware(servers []*nginxconf.Server) (first *nginxconf.Listen) {
+	for _, s := range servers {
+		for i := range s.Listens {
+			switch l := &s.Listens[i]; {
+			case l.ProxyProtocol:
+				return nil
+			case first == nil:
+				first = l
+			}
+		}
+	}
+	return first
 }
 
 func locationsOf(c *nginxconf.Config, s *nginxconf.Server) func(func(*nginxconf.Location) bool) {

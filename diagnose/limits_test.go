@@ -109,7 +109,7 @@ func TestConnLimits(t *testing.T) {
 
 func TestFrontTapDisturbs(t *testing.T) {
 	c := parseConf(t, tapsConf, "")
-	notes := FrontTapDisturbs(c, monitor.TapInfo{Name: "front", Role: monitor.Front, Upstream: "127.0.0.1:80"})
+	notes := FrontTapDisturbs(c, monitor.TapInfo{Name: "front", Role: monitor.Front, Upstream: "127.0.0.1:80"}, false)
 	for _, want := range []string{"limit_conn (nginx.conf:7)", "ip_hash (nginx.conf:3)"} {
 		if !slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, want) }) {
 			t.Errorf("nothing about %s in %q", want, notes)
@@ -118,7 +118,36 @@ func TestFrontTapDisturbs(t *testing.T) {
 	if len(notes) != 2 {
 		t.Errorf("notes %q, want two", notes)
 	}
-	if n := FrontTapDisturbs(c, monitor.TapInfo{Role: monitor.Back, Upstream: "127.0.0.1:80"}); n != nil {
+	if n := FrontTapDisturbs(c, monitor.TapInfo{Role: monitor.Back, Upstream: "127.0.0.1:80"}, false); n != nil {
 		t.Errorf("a back tap disturbs %q", n)
+	}
+}
+
+// TestFrontTapSendsProxy: with --proxy-protocol nothing is disturbed where nginx
+// takes the addresses over, and what is missing for that is said.
+func TestFrontTapSendsProxy(t *testing.T) {
+	const limited = "limit_conn perip 10; location / { allow 10.0.0.0/8; deny all; proxy_pass http://app; }"
+	for name, tt := range map[string]struct {
+		server string
+		want   []string // a part of each note
+	}{
+		"taken over":   {"listen 127.0.0.1:80 proxy_protocol; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol; " + limited, nil},
+		"not taken":    {"listen 127.0.0.1:80 proxy_protocol; " + limited, []string{"limit_conn", "allow/deny", "ip_hash"}},
+		"not expected": {"listen 127.0.0.1:80; set_real_ip_from 127.0.0.1; " + limited, []string{"listen 127.0.0.1:80 (nginx.conf:1) does not expect it"}},
+	} {
+		c := parseConf(t, "events {} http { upstream app { ip_hash; server 127.0.0.1:9000; } server { "+tt.server+" } }", "")
+		notes := FrontTapDisturbs(c, monitor.TapInfo{Name: "front", Role: monitor.Front, Upstream: "127.0.0.1:80"}, true)
+		if len(notes) != len(tt.want) {
+			t.Errorf("%s: %q, want %d notes", name, notes, len(tt.want))
+			continue
+		}
+		for i, want := range tt.want {
+			if !strings.Contains(notes[i], want) {
+				t.Errorf("%s: note %q, want %q", name, notes[i], want)
+			}
+		}
+		if len(tt.want) > 1 && !strings.Contains(notes[0], "real_ip_header proxy_protocol") {
+			t.Errorf("%s: %q does not say what is missing", name, notes[0])
+		}
 	}
 }

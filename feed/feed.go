@@ -191,10 +191,7 @@ func (f *Feed) applySome(events []monitor.Event) []monitor.Event {
 
 func verdicts(s *monitor.State) (evs []monitor.Event) {
 	for _, c := range s.Settled() {
-		evs = append(evs, &monitor.Verdicted{
-			Header: monitor.Header{At: s.Now(), Tap: c.ID.Tap, Leg: c.Tap, Conn: c.ID.Conn},
-			Seq:    c.Seq, Key: c.Key(), Target: c.Target(), Verdict: c.Verdict,
-		})
+		evs = append(evs, s.Verdicted(c))
 	}
 	return evs
 }

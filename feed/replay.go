@@ -19,20 +19,35 @@ type Recorded interface {
 	Seek(t monitor.Time) ([]monitor.Event, error)
 }
 
+// Source is events in order; io.EOF at the end.
+type Source interface {
+	Next() (monitor.Event, error)
+}
+
 // Load applies a whole recording, lets the time pass until to, its end, and
 // settles it. An error other than io.EOF comes with the state of all that was
 // read before it.
-func Load(src interface {
-	Next() (monitor.Event, error)
-}, to monitor.Time, b monitor.Bounds) (*monitor.State, error) {
+func Load(src Source, to monitor.Time, b monitor.Bounds) (*monitor.State, error) {
+	return Tour(src, to, b, func(monitor.Event, []*monitor.Conn) bool { return true })
+}
+
+// Tour is Load that tells fn of each event after it was applied, and of the conns
+// whose verdicts settled with it, which may be some for a second time. At the
+// end the event is nil. The conns must not be kept. It stops, as at the end of
+// the recording, when fn returns false.
+func Tour(src Source, to monitor.Time, b monitor.Bounds, fn func(ev monitor.Event, settled []*monitor.Conn) bool) (*monitor.State, error) {
 	a := newApplier(b)
 	for {
 		ev, err := src.Next()
 		if err != nil {
-			return a.state, a.end(err, to)
+			err = a.end(err, to)
+			fn(nil, a.state.Settled())
+			return a.state, err
 		}
 		a.apply(ev)
-		a.state.Settled() // nobody else reads them
+		if !fn(ev, a.state.Settled()) {
+			return a.state, nil
+		}
 	}
 }
 
@@ -56,6 +71,7 @@ type Player struct {
 	next    monitor.Event   // read ahead; this and the following belong to Run
 	readErr error           // of src: io.EOF, or why there is no more
 	batch   []monitor.Event // to be applied
+	looked  time.Duration   // since the source was last asked whether it has grown
 
 	mu     sync.Mutex // guards what follows, never held while src is read
 	a      applier
@@ -65,12 +81,14 @@ type Player struct {
 	ended  bool
 	err    error
 	seek   *monitor.Time // asked for
+	still  int           // how often in a row it had not grown
+	goal   monitor.Time  // of the seek that is asked for or under way; zero: none
 }
 
 // NewPlayer plays src, which lasts from from to to, at a speed: 1 is its own,
 // +Inf as fast as possible.
 func NewPlayer(src Recorded, from, to monitor.Time, speed float64, b monitor.Bounds) *Player {
-	return &Player{src: src, bounds: b, from: from, to: to, at: from, speed: speed, a: newApplier(b)}
+	return &Player{src: src, bounds: b, from: from, to: to, at: from, speed: speed, still: stillAfter, a: newApplier(b)}
 }
 
 // Position is where a player stands.
@@ -78,14 +96,15 @@ type Position struct {
 	At, From, To  monitor.Time
 	Speed         float64
 	Paused, Ended bool
-	Err           error // why it cannot go on
+	Err           error        // why it cannot go on
+	Goal          monitor.Time // of a seek that has not arrived; zero: none
 }
 
 // Position tells where the player stands.
 func (p *Player) Position() Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Position{p.at, p.from, p.to, p.speed, p.paused, p.ended, p.err}
+	return Position{p.at, p.from, p.to, p.speed, p.paused, p.ended, p.err, p.goal}
 }
 
 // Read calls fn with the state, as Feed.Read does.
@@ -116,7 +135,7 @@ func (p *Player) Seek(t monitor.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t = min(max(t, p.from), p.to)
-	p.seek = &t
+	p.seek, p.goal = &t, t
 }
 
 // Run plays until ctx is done. At the end of the recording it waits: the user
@@ -139,11 +158,50 @@ func (p *Player) Run(ctx context.Context) {
 
 // step plays d of wall time.
 func (p *Player) step(ctx context.Context, d time.Duration) {
+	p.grow(d)
 	if t := p.takeSeek(); t != nil {
 		p.jump(ctx, *t)
 	}
 	if target, plays := p.target(d); plays {
 		p.advance(ctx, target)
+	}
+}
+
+// Growing is a recording that may still be written: Grow takes in what came since,
+// and returns the end as it is then.
+type Growing interface {
+	Grow() (to monitor.Time, grown bool)
+}
+
+const (
+	growEvery = time.Second
+	// stillAfter is how often a recording must not have grown to be at its end. A
+	// recorder writes once a second in which anything is.
+	stillAfter = 5
+)
+
+// grow makes the recording longer. One that seemed to be at its end was settled
+// there: its State is made again.
+func (p *Player) grow(d time.Duration) {
+	src, ok := p.src.(Growing)
+	if p.looked += d; !ok || p.looked < growEvery {
+		return
+	}
+	p.looked = 0
+	to, grown := src.Grow()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !grown {
+		p.still = min(p.still+1, stillAfter)
+		return
+	}
+	p.still, p.to = 0, max(p.to, to)
+	if errors.Is(p.readErr, io.EOF) {
+		p.readErr = nil
+	}
+	if p.ended && p.err == nil && p.seek == nil {
+		at := p.at
+		p.seek, p.ended = &at, false
 	}
 }
 
@@ -172,6 +230,9 @@ func (p *Player) jump(ctx context.Context, t monitor.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.err, p.ended = nil, false
+	if p.seek == nil {
+		p.goal = 0
+	}
 	if err != nil {
 		p.fail(err)
 		return
@@ -239,7 +300,7 @@ func (p *Player) arrive(target monitor.Time) {
 	p.at = target
 	p.a.tickTo(target)
 	p.a.tick(target)
-	if p.at >= p.to && p.next == nil {
+	if p.at >= p.to && p.next == nil && p.still >= stillAfter {
 		p.ended = true
 		p.a.state.Finish()
 	}

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +13,23 @@ import (
 // Apply absorbs one event. It never fails: what makes no sense is counted.
 // The event may be kept; it must not be changed afterwards.
 func (s *State) Apply(ev Event) {
+	part := s.part(ev.Head().Tap)
+	switch ev := ev.(type) {
+	case *Baseline:
+		if part != nil {
+			part.Events++
+		}
+		s.absorb(ev)
+	default:
+		if part != nil {
+			s.absorbFor(part, ev)
+		} else {
+			s.absorb(ev)
+		}
+	}
+}
+
+func (s *State) absorb(ev Event) {
 	s.Totals.Events++
 	s.pass(ev)
 	switch ev := ev.(type) {
@@ -28,7 +46,7 @@ func (s *State) Apply(ev Event) {
 	case *LogSummary:
 		s.applyLogSummary(ev)
 	case *HTTP:
-		addAll(s.Totals.HTTP, ev.Counts)
+		s.tallyAll(ev.Tap, byHTTP, ev.Counts)
 	case *Settings:
 		s.applySettings(ev)
 	case *Polling:
@@ -36,7 +54,7 @@ func (s *State) Apply(ev Event) {
 	case *Health:
 		s.applyHealth(ev)
 	case *Dropped:
-		bump(s.Totals.Dropped, ev.What, ev.N)
+		s.tally(ev.Tap, byDropped, ev.What, ev.N)
 	case *ClockStep:
 		s.Totals.ClockSteps++
 		s.step += ev.Step.Std()
@@ -85,12 +103,6 @@ func bump(m map[string]uint64, key string, n uint64) {
 	m[key] += n
 }
 
-func addAll(to, from map[string]uint64) {
-	for k, n := range from {
-		bump(to, k, n)
-	}
-}
-
 func (s *State) applyHello(ev *Hello) {
 	for i, h := range s.Hellos {
 		if h.Tap == ev.Tap {
@@ -103,6 +115,7 @@ func (s *State) applyHello(ev *Hello) {
 		return
 	}
 	s.Hellos = append(s.Hellos, ev)
+	s.meet(ev.Tap)
 	for _, t := range ev.Taps[:min(len(ev.Taps), hellosMost)] {
 		s.roles[roleKey{ev.Tap, t.Name}] = t.Role
 	}
@@ -167,9 +180,10 @@ func (s *State) applyOpened(ev *Opened) {
 		c.Lost[ws.FromClient] = ev.Reason
 	}
 	s.conns[c.ID] = c
-	c.place = len(s.list)
+	c.place = int32(len(s.list))
 	s.list = append(s.list, c)
 	s.Totals.Open++
+	s.historyOpened(c)
 }
 
 // applyConn handles the events of a conn that must exist.
@@ -224,6 +238,9 @@ func (s *State) applyRequest(c *Conn, ev *Request) {
 	}
 	r.Forwarded = keptAll(r.Forwarded)
 	r.Leg = c.Tap
+	if c.target == nil {
+		c.target = s.pastOf(c.ID.Tap).targets.count(r.Target)
+	}
 	c.Request = r
 	s.addKey(c)
 	s.addNgx(c)
@@ -264,6 +281,7 @@ func (s *State) applyResponse(c *Conn, ev *Response) {
 		return
 	}
 	s.Totals.Refused++
+	s.tally(ev.Tap, byRefusal, strconv.Itoa(ev.Status), 1)
 }
 
 func (s *State) applyEnd(c *Conn, ev *SideEnded) {
@@ -280,18 +298,20 @@ func (s *State) applyEnd(c *Conn, ev *SideEnded) {
 }
 
 func (s *State) applyViolation(c *Conn, ev *Violation) {
-	bump(s.Totals.ViolationsByRule, ev.Rule, ev.Count)
+	s.tally(c.ID.Tap, byViolation, ev.Rule, ev.Count)
 	c.Sample.AddViolation(ev.Rule, ev.Dir, ev.Count)
 }
 
 func (s *State) applyClosed(c *Conn, ev *Closed) {
 	c.Ended, c.Last = ev.At, lastOf(ev.Last)
+	s.watches.end(c.ID, c.Last)
 	c.ByTap = ev.ByTap && len(c.Ends) == 0
 	s.countViolations(c, ev)
 	s.replaceSample(c, &ev.Sample)
 	s.Totals.Collapsed += ev.Sample.Collapsed
 	s.Totals.Open--
 	s.Totals.Closed++
+	s.historyClosed(c)
 	if c.Dial == nil && c.Answer == nil && c.decoded() {
 		s.Totals.Failed++
 	}
@@ -319,7 +339,7 @@ func (s *State) countViolations(c *Conn, ev *Closed) {
 	for _, v := range ev.Sample.Violations {
 		more := v.Count - min(v.Count, known[v.Rule])
 		known[v.Rule] -= v.Count - more
-		bump(s.Totals.ViolationsByRule, v.Rule, more)
+		s.tally(c.ID.Tap, byViolation, v.Rule, more)
 	}
 }
 
@@ -342,6 +362,7 @@ func (s *State) replaceSample(c *Conn, n *Sample) {
 		s.Totals.Bytes += n.Dir[d].Bytes - was.Dir[d].Bytes
 	}
 	s.Totals.Frames += n.FrameCount() - was.FrameCount()
+	s.pastOf(c.ID.Tap).countGaps(&was.Gaps, &n.Gaps)
 	violations := was.Violations
 	*was = *n
 	if n.Violations == nil { // counts travel with the last sample only
@@ -360,7 +381,31 @@ func (s *State) applyFrames(ev *Frames) {
 		t := &c.Sample.Dir[r.Direction()]
 		t.LastByte = max(t.LastByte, r.At)
 	}
-	c.Last = addLast(c.Last, ev.Records)
+	news := unseen(c.Last, ev.Records)
+	c.Last = addLast(c.Last, news)
+	s.watches.add(c.ID, news)
+}
+
+// unseen leaves out of more what last ends with: a conn that is watched again is
+// told with its last records, which may be known.
+func unseen(last, more []FrameRecord) []FrameRecord {
+	if len(last) == 0 || len(more) == 0 || more[0].At.Sub(last[len(last)-1].At) > recordRounding {
+		return more
+	}
+	for n := min(len(last), len(more)); n > 0; n-- {
+		if slices.EqualFunc(last[len(last)-n:], more[:n], sameRecord) {
+			return more[n:]
+		}
+	}
+	return more
+}
+
+// recordRounding is how far the times of one record may be apart that came in
+// two batches, which hold microseconds from their own beginnings.
+const recordRounding = 2 * time.Microsecond
+
+func sameRecord(a, b FrameRecord) bool {
+	return a.word == b.word && a.At.Sub(b.At).Abs() <= recordRounding
 }
 
 // addLast keeps the newest LastFrames records, in place where there is room.
@@ -374,8 +419,8 @@ func addLast(last, more []FrameRecord) []FrameRecord {
 }
 
 func (s *State) applyLogSummary(ev *LogSummary) {
-	addAll(s.Totals.LogLevels, ev.Levels)
-	addAll(s.Totals.LogKinds, ev.Kinds)
+	s.tallyAll(ev.Tap, byLogLevel, ev.Levels)
+	s.tallyAll(ev.Tap, byLogKind, ev.Kinds)
 	for k, n := range ev.Kinds {
 		s.Totals.LogLines += n
 		s.Totals.LogSummed += n
@@ -391,12 +436,12 @@ func (s *State) applyLog(ev *LogLine) {
 	s.Totals.LogLines++
 	if ev.Entry.Parsed() {
 		s.Totals.LogParsed++
-		bump(s.Totals.LogLevels, ev.Entry.Level.String(), 1)
+		s.tally(ev.Tap, byLogLevel, ev.Entry.Level.String(), 1)
 		s.lowerLevel(ev)
 	} else {
 		s.Totals.LogUnparsed++
 	}
-	bump(s.Totals.LogKinds, string(ev.Entry.Kind), 1)
+	s.tally(ev.Tap, byLogKind, string(ev.Entry.Kind), 1)
 	s.logN++
 	ref := &LogRef{LogLine: *ev, N: s.logN}
 	if len(s.logs) >= s.Bounds.Logs {
@@ -411,15 +456,22 @@ func (s *State) applyLog(ev *LogLine) {
 
 // lowerLevel remembers how low a source's entries go. A forged one proves nothing.
 func (s *State) lowerLevel(ev *LogLine) {
-	if ev.Entry.Flags.Has(logparse.FlagForged) || (len(s.lowest) >= mapMost && s.lowest[ev.Source] == 0) {
+	if ev.Entry.Flags.Has(logparse.FlagForged) {
 		return
 	}
-	if was, ok := s.lowest[ev.Source]; !ok || was == logparse.LevelUnknown || ev.Entry.Level < was {
-		s.lowest[ev.Source] = ev.Entry.Level
+	s.lower(ev.Source, ev.Entry.Level)
+}
+
+func (s *State) lower(source string, to logparse.Level) {
+	was, ok := s.lowest[source]
+	if (ok || len(s.lowest) < mapMost) && (was == logparse.LevelUnknown || to < was) {
+		s.lowest[source] = to
 	}
 }
 
 func (s *State) tick() {
+	s.sweepSome()
+	s.passPasts()
 	s.joinPending(false)
 	s.settle(false)
 }

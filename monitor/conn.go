@@ -44,7 +44,11 @@ type Conn struct {
 	ByTap    bool
 	Settled  bool // Verdict is final
 	Pinned   bool
-	settling bool // on State.settling
+	settling bool  // on State.settling
+	told     bool  // Verdict came with a Baseline
+	counted  bool  // a Baseline's counts have its verdict, whatever that was
+	near     bool  // counted among those near their limit
+	place    int32 // in State.list; here, or the struct would be of the next size class
 
 	Sample      Sample
 	Last        []FrameRecord
@@ -57,9 +61,9 @@ type Conn struct {
 	LogsMore int // log lines beyond those kept
 	Verdict  Verdict
 
-	place   int       // in State.list
 	limits  *limitSet // of this conn alone
-	request Request   // what Request points to: one allocation less
+	target  *targetCount
+	request Request // what Request points to: one allocation less
 }
 
 // HeadKept is how much of a head State keeps; the recording has the rest.

@@ -309,6 +309,9 @@ type Verdicted struct {
 	Key     string  `json:"key,omitempty"`
 	Target  string  `json:"target,omitempty"`
 	Verdict Verdict `json:"verdict"`
+	// Frames are those of each direction so far: the other side may stay for
+	// long, and its closed with it.
+	Frames [2]uint64 `json:"-"`
 }
 
 // Samples is a batch of cumulative samples of the conns that changed, binary

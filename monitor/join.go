@@ -141,7 +141,7 @@ func (s *State) joinPending(last bool) {
 	}
 	keep := s.pending[:0]
 	for _, r := range s.pending {
-		if !s.tryJoin(r) && !last && s.now.Sub(r.At) < joinWithin {
+		if !s.tryJoin(r, last) && !last && s.now.Sub(r.At) < joinWithin {
 			keep = append(keep, r)
 		}
 	}
@@ -149,8 +149,9 @@ func (s *State) joinPending(last bool) {
 	s.pending = keep
 }
 
-// tryJoin gives the entry to its best candidate; equal ones share it.
-func (s *State) tryJoin(r *LogRef) bool {
+// tryJoin gives the entry to its best candidate; equal ones share it. last: there
+// will be no other try.
+func (s *State) tryJoin(r *LogRef, last bool) bool {
 	var best []*Conn
 	score := 0
 	for _, c := range s.settling[max(len(s.settling)-candidatesMost, 0):] {
@@ -166,8 +167,8 @@ func (s *State) tryJoin(r *LogRef) bool {
 		return false
 	}
 	r.Score, r.Ambiguous = score, len(best) > 1
-	if len(best) == 1 {
-		s.linkByLine(r, best[0])
+	if len(best) == 1 && !s.linkByLine(r, best[0]) && !last && s.now.Sub(r.At) < joinClose {
+		return false
 	}
 	if r.Ambiguous {
 		s.group(r, best)
@@ -179,10 +180,11 @@ func (s *State) tryJoin(r *LogRef) bool {
 }
 
 // linkByLine links a back conn that has no key, because it was never dialled or
-// nginx spoke TLS on it, to the one front conn that the line speaks of.
-func (s *State) linkByLine(r *LogRef, b *Conn) {
-	if b.Role != Back || b.Request != nil || b.Link != nil {
-		return
+// nginx spoke TLS on it, to the one front conn that the line speaks of. False:
+// that may come yet, for nginx writes the line before it answers.
+func (s *State) linkByLine(r *LogRef, b *Conn) bool {
+	if b.Role != Back || b.Request != nil || b.Link != nil || !s.HasRole(Front) {
+		return true
 	}
 	var front *Conn
 	for _, c := range s.settling {
@@ -190,13 +192,14 @@ func (s *State) linkByLine(r *LogRef, b *Conn) {
 			continue
 		}
 		if front != nil {
-			return // two fit
+			return true // two fit
 		}
 		front = c
 	}
 	if front != nil {
 		s.link(front, b)
 	}
+	return front != nil
 }
 
 // joinGroup is the lines and the conns of one kind of end that fit each other

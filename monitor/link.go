@@ -10,6 +10,10 @@ import (
 // proxy_connect_timeout (60 s unless set) and 5 s.
 const linkWithin = 65 * time.Second
 
+// relaySkew is how far the clocks of two relays may be apart for their conns to
+// be linked: two machines never agree to the millisecond.
+const relaySkew = 5 * time.Second
+
 // keyGroup is the conns with one Sec-WebSocket-Key. Keys are not unique: curl
 // examples share one, and nginx replays a key to the next server.
 type keyGroup struct{ fronts, backs []*Conn }
@@ -87,8 +91,12 @@ func (s *State) tryLink(g *keyGroup, b *Conn) {
 
 // linkScore is 0 if b cannot belong to f; same host and target count for more.
 func linkScore(f, b *Conn) int {
+	skew := time.Duration(0)
+	if f.ID.Tap != b.ID.Tap {
+		skew = relaySkew
+	}
 	wait := b.Request.At.Sub(f.Request.At)
-	if wait < -time.Millisecond || wait > linkWithin || answeredBefore(f, b.Request.At) {
+	if wait < -time.Millisecond-skew || wait > linkWithin+skew || answeredBefore(f, b.Request.At.Add(-skew)) {
 		return 0
 	}
 	score := 1
@@ -115,6 +123,9 @@ func (s *State) link(f, b *Conn) {
 	if f.Link == nil {
 		s.links++
 		s.Totals.Links++
+		if part := s.part(f.ID.Tap); part != nil && f.ID.Tap == b.ID.Tap {
+			part.Links++
+		}
 		f.Link = &Link{ID: s.links, Front: f}
 	}
 	if len(f.Link.Backs) >= backsMost {

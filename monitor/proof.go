@@ -23,6 +23,9 @@ const (
 	kindSSLVerify    logparse.Kind = "certificate_verify_failed"
 )
 
+// errnoReset is ECONNRESET as nginx on Linux writes it.
+const errnoReset = 104
+
 // line is the first joined entry of a kind that came with the end. Ambiguous
 // ones count only when there are as many lines as conns they fit, so that each
 // conn has its own.
@@ -58,7 +61,7 @@ func isClientTimeout(e *logparse.Entry) bool {
 func isReset(e *logparse.Entry) bool {
 	switch e.Kind {
 	case kindRecv, kindSend, kindSSLWrite:
-		return e.Action == tunnelAction && (e.Errno == 104 || e.Errno == 32)
+		return e.Action == tunnelAction && (e.Errno == errnoReset || e.Errno == 32)
 	}
 	return false
 }

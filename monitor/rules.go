@@ -317,9 +317,11 @@ func (j *judge) farEnd() {
 	switch {
 	case j.Around.Gone >= massLeast:
 		j.say("within a second the server told %d other connections of this tap that it goes (1001, 1012): a deploy", j.Around.Gone)
+	case j.LogInfo && cameOverTLS(j.Conn) != "":
+		j.say("the log holds level info and nothing of this end, and the client came over TLS (%s): over TLS a reset leaves no line, and a FIN never does; a timeout and a leaving worker leave one", cameOverTLS(j.Conn))
 	case j.LogInfo:
 		conf = Likely
-		j.say("the log holds level info and nothing of this end: a reset and a timeout leave a line there, and so does a leaving worker; a FIN of the %s leaves none", far)
+		j.say("the log holds level info and nothing of this end: a reset and a timeout leave a line there, and so does a leaving worker; a FIN of the %s leaves none (if nginx speaks to it over TLS, nor does a reset)", far)
 	default:
 		j.say("only the %s leg is seen: a FIN or reset of the %s, a reload and a stop of nginx all look like this", j.Conn.Role, far)
 	}

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/wstap/wstap/logparse"
+	"github.com/wstap/wstap/ws"
 )
 
 // beginSettling puts a conn whose end has begun on the list: who ended first,
 // and how, is known with the first side's end. The other side may stay for long,
 // and will change nothing.
 func (s *State) beginSettling(c *Conn) {
+	s.setNear(c, false)
 	if !c.settling && !c.Settled {
 		c.settling = true
 		s.settling = append(s.settling, c)
@@ -85,9 +87,9 @@ func (s *State) judge(c *Conn) {
 
 func (s *State) finish(c *Conn) {
 	c.Settled, c.settling = true, false
-	s.Totals.Causes[c.Verdict.Cause]++
-	if c.Verdict.Code != 0 {
-		s.Totals.Codes[c.Verdict.Code]++
+	if !c.counted {
+		s.countVerdict(c.ID.Tap, &c.Verdict, 1)
+		s.historyVerdict(c, &c.Verdict, 1)
 	}
 	s.settled = append(s.settled, c)
 	if n := len(s.settled); n > 65536 { // nobody reads them
@@ -95,8 +97,18 @@ func (s *State) finish(c *Conn) {
 	}
 	s.learnFrom(c)
 	s.crowds.leave(tapOf(c), s.endingOf(c))
+	s.judgeAgain(c.Other())
 	if !c.Ended.IsZero() {
 		s.retire(c)
+	}
+}
+
+// Verdicted is the event that c's verdict has settled.
+func (s *State) Verdicted(c *Conn) *Verdicted {
+	return &Verdicted{
+		Header: Header{At: s.now, Tap: c.ID.Tap, Leg: c.Tap, Conn: c.ID.Conn},
+		Seq:    c.Seq, Key: c.Key(), Target: c.Target(), Verdict: c.Verdict,
+		Frames: [2]uint64{c.Sample.Dir[ws.FromClient].FrameCount(), c.Sample.Dir[ws.FromServer].FrameCount()},
 	}
 }
 
@@ -135,11 +147,15 @@ func (s *State) reconsider(tap roleKey) {
 		if !c.Settled || c.settling || tapOf(c) != tap || c.Verdict.Confidence != Possible || !s.quietEnd(c) {
 			continue
 		}
-		was := c.Verdict.Cause
+		was := c.Verdict
 		s.judge(c)
-		if c.Verdict.Cause != was || c.Verdict.Confidence != Possible {
-			s.Totals.Causes[was]--
-			s.Totals.Causes[c.Verdict.Cause]++
+		if c.Verdict.Cause != was.Cause || c.Verdict.Confidence != Possible {
+			if !c.counted {
+				s.countVerdict(c.ID.Tap, &was, -1)
+				s.historyVerdict(c, &was, -1)
+				s.countVerdict(c.ID.Tap, &c.Verdict, 1)
+				s.historyVerdict(c, &c.Verdict, 1)
+			}
 			s.settled = append(s.settled, c)
 		}
 	}

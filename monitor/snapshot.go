@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -10,9 +11,10 @@ import (
 )
 
 // Baseline ends a snapshot: what the events before it cannot rebuild, because
-// the conns it came from are gone or settled. Its Totals replace all counts.
-// Partial ones come first, with more Conns and nothing else, so that no event
-// becomes very large.
+// the conns it came from are gone or settled. Its Totals replace all counts of
+// the relay that Tap names; without one they replace all there are. Partial ones
+// come first, with more Conns and nothing else, so that no event becomes very
+// large.
 type Baseline struct {
 	Header
 	Partial bool           `json:"partial,omitempty"`
@@ -25,6 +27,8 @@ type Baseline struct {
 	Learned []learnedLimit `json:"learned,omitempty"`
 	Pending []uint64       `json:"pending,omitempty"` // log entries that wait for their conn
 	Lowest  map[string]int `json:"lowest_level,omitempty"`
+	Relays  []relayTotals  `json:"relays,omitempty"` // the parts of Totals, where there are several
+	History []pastPart     `json:"history,omitempty"`
 }
 
 // baselineConn is what a conn's own events do not tell.
@@ -145,7 +149,14 @@ const (
 )
 
 func (s *State) baseline() *Baseline {
-	b := &Baseline{Header: Header{At: s.now}, Started: s.started, Totals: s.Totals.clone(), NextSeq: s.nextSeq, Links: s.links, LogN: s.logN}
+	b := &Baseline{Header: Header{At: s.now, Tap: s.relays.sole}, Started: s.started, Totals: s.Totals.clone(), NextSeq: s.nextSeq, Links: s.links, LogN: s.logN}
+	if s.relays.each != nil {
+		b.Tap = 0
+	}
+	for tap, part := range s.relays.each {
+		b.Relays = append(b.Relays, relayTotals{tap, part.clone()})
+	}
+	slices.SortFunc(b.Relays, func(a, b relayTotals) int { return cmp.Compare(a.Tap, b.Tap) })
 	for k, e := range s.learner.taps {
 		l := learnedLimit{Tap: k.tap, Leg: k.name, Value: e.limit.Value}
 		for _, o := range e.seen {
@@ -153,6 +164,7 @@ func (s *State) baseline() *Baseline {
 		}
 		b.Learned = append(b.Learned, l)
 	}
+	b.History = s.pastParts()
 	for _, r := range s.pending {
 		b.Pending = append(b.Pending, r.N)
 	}
@@ -281,72 +293,198 @@ func (c *Conn) lostEvents(h Header, opaque bool) (evs []Event) {
 
 // applyBaseline ends the absorption of a snapshot.
 func (s *State) applyBaseline(ev *Baseline) {
-	s.based = append(s.based, ev.Conns...)
+	s.keepBased(ev)
 	if ev.Partial {
 		return
 	}
-	events := s.Totals.Events
-	s.Totals = ev.Totals.clone()
-	s.Totals.Events = max(events, s.Totals.Events)
-	s.nextSeq, s.links, s.started = ev.NextSeq, ev.Links, ev.Started
-	byN := s.renumberLogs(ev.LogN)
-	for _, b := range s.based {
-		if c := s.conns[ID{b.Tap, b.Conn}]; c != nil {
-			s.restore(c, b, byN)
+	conns := s.based[ev.Tap]
+	delete(s.based, ev.Tap)
+	alone, first := s.speaksForAll(ev), s.firstOf(ev.Tap)
+	if !alone && s.part(ev.Tap) == nil {
+		s.Totals.Oddities++ // of a relay that has not said hello
+		return
+	}
+	s.leaveUncounted(ev.Tap, conns)
+	s.takeTotals(ev)
+	if alone {
+		s.nextSeq, s.links, s.started = ev.NextSeq, ev.Links, ev.Started
+		if first { // whoever waited for it may have had another clock
+			s.now = ev.At
+		}
+	} else if !ev.Started.IsZero() && ev.Started < s.started {
+		s.started = ev.Started
+	}
+	s.takePasts(ev, alone)
+	r := restoring{s: s, alone: alone, first: first, logs: s.numberedLogs(ev, alone)}
+	for i := range conns {
+		if c := s.conns[ID{conns[i].Tap, conns[i].Conn}]; c != nil && (ev.Tap == 0 || c.ID.Tap == ev.Tap) {
+			r.conn(c, &conns[i])
 		}
 	}
-	s.based = nil
+	s.dropSettled()
 	s.learner.restore(ev.Learned)
 	for _, n := range ev.Pending {
-		if r := byN[n]; r != nil {
-			s.pending = append(s.pending, r)
+		if l := r.logs[n]; l != nil {
+			s.pending = append(s.pending, l)
 		}
 	}
 	for k, l := range ev.Lowest {
-		s.lowest[k] = logparse.Level(l)
+		s.lower(k, logparse.Level(l))
 	}
 	s.settle(false)
-	s.settled = nil
+	if alone && first {
+		s.settled = nil // told before somebody came to hear it
+	}
 }
 
-// renumberLogs gives the entries of a snapshot the numbers they had.
-func (s *State) renumberLogs(newest uint64) map[uint64]*LogRef {
-	byN := make(map[uint64]*LogRef, len(s.logs))
-	for i, r := range s.logs {
-		r.N = newest - uint64(len(s.logs)-1-i)
-		byN[r.N] = r
+// keepBased keeps the conns of a Baseline until its last part: those of several
+// relays may come in turn.
+func (s *State) keepBased(ev *Baseline) {
+	if s.based == nil {
+		s.based = map[Instance][]baselineConn{}
 	}
-	s.logN = max(newest, s.logN)
-	s.pending = nil
+	if _, have := s.based[ev.Tap]; have || len(s.based) < hellosMost {
+		s.based[ev.Tap] = append(s.based[ev.Tap], ev.Conns...)
+	}
+}
+
+// leaveUncounted marks the conns of a relay that ended unseen and are forgotten
+// there: the counts that come hold their verdicts, and ours must not be added.
+func (s *State) leaveUncounted(relay Instance, listed []baselineConn) {
+	unlisted := map[ID]*Conn{}
+	for _, c := range s.settling {
+		if !c.Ended.IsZero() && (relay == 0 || c.ID.Tap == relay) {
+			unlisted[c.ID] = c
+		}
+	}
+	if len(unlisted) == 0 {
+		return
+	}
+	for i := range listed {
+		delete(unlisted, ID{listed[i].Tap, listed[i].Conn})
+	}
+	for _, c := range unlisted {
+		c.counted = true
+	}
+}
+
+// numberedLogs are the entries of a Baseline's relay by the numbers they have
+// there. A State of one relay takes the numbers over; else it goes on with its own.
+func (s *State) numberedLogs(ev *Baseline, alone bool) map[uint64]*LogRef {
+	theirs := s.logs
+	if alone {
+		s.pending = nil
+	} else {
+		isTheirs := func(r *LogRef) bool { return r.Tap == ev.Tap }
+		theirs = nil
+		for _, r := range s.logs {
+			if isTheirs(r) {
+				theirs = append(theirs, r)
+			}
+		}
+		s.pending = slices.DeleteFunc(s.pending, isTheirs)
+	}
+	byN := make(map[uint64]*LogRef, len(theirs))
+	for i, r := range theirs {
+		n := ev.LogN - uint64(len(theirs)-1-i)
+		byN[n] = r
+		if alone {
+			r.N = n
+		}
+	}
+	if alone {
+		s.logN = max(ev.LogN, s.logN)
+	}
 	return byN
 }
 
-func (s *State) restore(c *Conn, b baselineConn, logs map[uint64]*LogRef) {
-	for _, n := range b.Logs {
-		if r := logs[n]; r != nil {
-			attach(c, r)
-			if !r.Ambiguous && r.Entry.Has(logparse.HasConnection) {
-				s.byNgx[ngxOf(r)] = c
-			}
-		}
-	}
+// restoring is the last step of a snapshot.
+type restoring struct {
+	s            *State
+	alone, first bool               // see speaksForAll and firstOf
+	logs         map[uint64]*LogRef // by their numbers at the relay
+}
+
+func (r *restoring) conn(c *Conn, b *baselineConn) {
+	r.joinLogs(c, b.Logs)
 	if b.Violations != nil {
 		c.Sample.Violations = slices.Clone(b.Violations)
 	}
-	c.Seq, c.Pinned = b.Seq, b.Pinned
-	if c.Link != nil && b.Link != 0 {
-		c.Link.ID = b.Link
-	}
-	if b.Verdict == nil {
-		return
-	}
-	c.Verdict, c.Settled, c.settling = *b.Verdict, true, false
-	for i, o := range s.settling {
-		if o == c {
-			s.settling = append(s.settling[:i], s.settling[i+1:]...)
-			break
+	c.Pinned = c.Pinned || b.Pinned
+	if r.alone {
+		c.Seq = b.Seq
+		if c.Link != nil && b.Link != 0 {
+			c.Link.ID = b.Link
 		}
 	}
+	r.verdict(c, b.Verdict)
+}
+
+// joinLogs joins the entries that the relay had joined, to the other relay's leg too.
+func (r *restoring) joinLogs(c *Conn, numbers []uint64) {
+	for _, n := range numbers {
+		l := r.logs[n]
+		if l == nil {
+			continue
+		}
+		attach(c, l)
+		if c.twoRelays() {
+			attach(c.Other(), l)
+		}
+		if !l.Ambiguous && l.Entry.Has(logparse.HasConnection) {
+			r.s.byNgx[ngxOf(l)] = c
+		}
+	}
+}
+
+// verdict takes the relay's verdict over, unless we know more than it did: both
+// legs, or the conn as it was alive. The counts are those of the verdicts shown.
+func (r *restoring) verdict(c *Conn, told *Verdict) {
+	s := r.s
+	switch {
+	case c.Settled:
+		if told != nil {
+			s.countVerdict(c.ID.Tap, told, -1)
+			s.historyVerdict(c, told, -1)
+		}
+		s.countVerdict(c.ID.Tap, &c.Verdict, 1)
+		s.historyVerdict(c, &c.Verdict, 1)
+	case told == nil:
+	case r.first && !c.twoRelays():
+		c.Verdict, c.Settled, c.settling, c.told = *told, true, false, true
+		if !c.Ended.IsZero() {
+			s.retire(c)
+		}
+	default:
+		s.countVerdict(c.ID.Tap, told, -1) // until we have judged it
+		s.historyVerdict(c, told, -1)
+	}
+}
+
+// dropSettled takes off the list what does not settle any more.
+func (s *State) dropSettled() {
+	s.settling = slices.DeleteFunc(s.settling, func(c *Conn) bool { return !c.settling })
+}
+
+// twoRelays says that the other leg of c is seen by another relay.
+func (c *Conn) twoRelays() bool {
+	o := c.Other()
+	return o != nil && o.ID.Tap != c.ID.Tap
+}
+
+// judgeAgain replaces a verdict that a relay made of one leg, now that the other
+// one, which another relay sees, has ended too.
+func (s *State) judgeAgain(c *Conn) {
+	if c == nil || !c.told || !c.twoRelays() {
+		return
+	}
+	s.countVerdict(c.ID.Tap, &c.Verdict, -1)
+	s.historyVerdict(c, &c.Verdict, -1)
+	s.judge(c)
+	s.countVerdict(c.ID.Tap, &c.Verdict, 1)
+	s.historyVerdict(c, &c.Verdict, 1)
+	c.told = false
+	s.settled = append(s.settled, c)
 }
 
 func (l *learner) restore(known []learnedLimit) {
@@ -365,12 +503,28 @@ func (l *learner) restore(known []learnedLimit) {
 	}
 }
 
+// clone shares nothing with t. Its maps can be counted in, whatever those of t,
+// which may come from elsewhere, are like.
 func (t *Totals) clone() Totals {
 	c := *t
-	for _, m := range []*map[string]uint64{&c.HTTP, &c.Dropped, &c.LogLevels, &c.LogKinds, &c.ViolationsByRule} {
-		*m = maps.Clone(*m)
+	for _, m := range []*map[string]uint64{&c.HTTP, &c.Dropped, &c.LogLevels, &c.LogKinds, &c.ViolationsByRule, &c.RefusedBy} {
+		*m = some(*m)
 	}
-	c.Codes = maps.Clone(t.Codes)
-	c.Causes = maps.Clone(t.Causes)
+	c.Causes, c.Codes, c.Judged = some(t.Causes), some(t.Codes), some(t.Judged)
+	return c
+}
+
+// some is a copy of a map, within bounds.
+func some[K comparable](m map[K]uint64) map[K]uint64 {
+	if m == nil {
+		return map[K]uint64{}
+	}
+	c := maps.Clone(m)
+	for k := range c {
+		if len(c) <= mapMost+1 { // "other" is one more
+			break
+		}
+		delete(c, k)
+	}
 	return c
 }

@@ -45,6 +45,8 @@ type Totals struct {
 	LogSummed                        uint64 // of LogLines, those only counted
 	ViolationsByRule                 map[string]uint64
 	Collapsed                        uint64
+	RefusedBy                        map[string]uint64 // by status
+	Judged                           map[Judgement]uint64
 }
 
 // DroppedAll is the number of records dropped, of whatever kind.
@@ -109,9 +111,13 @@ type State struct {
 	groups    map[groupKey]*joinGroup
 	step      time.Duration // the wall clock's steps since the anchor
 	notices   []*LogRef
-	based     []baselineConn // of the partial Baselines of a snapshot
-	settled   []*Conn        // since the last Settled
+	relays    relays
+	based     map[Instance][]baselineConn // of the partial Baselines of snapshots
+	settled   []*Conn                     // since the last Settled
 	lowest    map[string]logparse.Level
+	watches   watches
+	pasts     pasts
+	sweep     sweep
 }
 
 type roleKey struct {
@@ -138,10 +144,15 @@ func NewState(b Bounds) *State {
 		byNgx:  map[ngxConn]*Conn{},
 		lowest: map[string]logparse.Level{},
 		groups: map[groupKey]*joinGroup{},
-		Totals: Totals{
-			HTTP: map[string]uint64{}, Dropped: map[string]uint64{}, Causes: map[Cause]uint64{}, Codes: map[ws.CloseCode]uint64{},
-			LogLevels: map[string]uint64{}, LogKinds: map[string]uint64{}, ViolationsByRule: map[string]uint64{},
-		},
+		Totals: newTotals(),
+	}
+}
+
+func newTotals() Totals {
+	return Totals{
+		HTTP: map[string]uint64{}, Dropped: map[string]uint64{}, Causes: map[Cause]uint64{}, Codes: map[ws.CloseCode]uint64{},
+		LogLevels: map[string]uint64{}, LogKinds: map[string]uint64{}, ViolationsByRule: map[string]uint64{},
+		RefusedBy: map[string]uint64{}, Judged: map[Judgement]uint64{},
 	}
 }
 
@@ -266,6 +277,7 @@ func (s *State) evict(c *Conn) {
 	s.dropKey(c)
 	s.dropNgx(c)
 	c.Link.drop(c)
+	s.watches.drop(c.ID)
 	s.list[c.place] = nil
 	s.holes++
 	if s.holes > 64 && s.holes > len(s.list)/4 {
@@ -278,7 +290,7 @@ func (s *State) compact() {
 	keep := s.list[:0]
 	for _, c := range s.list {
 		if c != nil {
-			c.place = len(keep)
+			c.place = int32(len(keep))
 			keep = append(keep, c)
 		}
 	}

@@ -153,13 +153,26 @@ func (j *judge) connectFailed() {
 	j.say("%s our connection to %s failed after %s: %s; the client side was reset", Clock(d.At), j.Conn.Server, Span(d.Took.Std()), d.Error)
 	if line := j.anyLine(); line != nil {
 		j.quote(line)
-		j.say("nginx saw the reset that wstap passed on (104); without wstap it would have logged connect() failed with the errno above")
+		j.sayWhatNginxSaw(line)
 	}
 	cause := CauseConnectFailed
 	if strings.HasPrefix(d.Error, DialTLS) {
 		cause = CauseTLSFailed
 	}
 	j.conclude(cause, Confirmed)
+}
+
+// sayWhatNginxSaw explains a line that was written because wstap could not dial.
+func (j *judge) sayWhatNginxSaw(line *LogRef) {
+	saw := "nginx saw the reset that wstap passed on (104)"
+	if line.Entry.Errno != errnoReset {
+		saw = "nginx saw that wstap ended its connection: over TLS nginx does not tell a reset from an end"
+	}
+	if strings.HasPrefix(j.Conn.Dial.Error, DialTLS) { // without wstap nginx would speak TLS itself
+		j.add(saw)
+		return
+	}
+	j.add(saw + "; without wstap it would have logged connect() failed with the errno above")
 }
 
 func (j *judge) noUpgrade() {

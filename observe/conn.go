@@ -14,6 +14,7 @@ type conn struct {
 	upgraded monitor.Time
 	lastByte monitor.Time // either direction; the gap runs from here
 	muted    bool         // refused by a full queue: relayed, not recorded
+	watched  bool         // its frame records are wanted though others' may not be
 	endSeen  bool
 	usual    uint8 // records of the last batch, or mostUsual
 	// closeFrames are those told, by direction.

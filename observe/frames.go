@@ -103,7 +103,7 @@ func (c *conn) record(r monitor.FrameRecord) {
 }
 
 // recorded says whether somebody wants the frame records of c.
-func (c *conn) recorded() bool { return c.stream.hub.Records && !c.muted }
+func (c *conn) recorded() bool { return (c.stream.hub.Records || c.watched) && !c.muted }
 
 // recordRun is record for each of run; it makes those records only that stay.
 func (c *conn) recordRun(dir ws.Direction, at monitor.Time, run []ws.ShortMessage) {

@@ -29,12 +29,15 @@ type Hub struct {
 	Emit func(monitor.Event) bool
 	// Redact takes the secrets out of everything that is stored.
 	Redact *redact.Redactor
-	// Records says whether frame records are wanted (somebody records or watches).
+	// Records says whether the frame records of all conns are wanted (somebody
+	// records). Those of watched conns are in any case: see Watch.
 	Records  bool
 	MaxConns int // 0: DefaultMaxConns
 
 	streams atomic.Int64
 	conns   atomic.Uint64 // numbers given out
+	roll    roll
+	watches watches
 
 	mu      sync.Mutex // guards what follows
 	dirty   []*Stream  // changed since the last Collect
@@ -58,6 +61,7 @@ func (h *Hub) Open(leg string, at monitor.Time, client, listen string) *Stream {
 	}
 	s := &Stream{hub: h, leg: leg, client: client, listen: listen, accepted: at}
 	s.startHTTP()
+	h.roll.add(s)
 	return s
 }
 

@@ -28,6 +28,7 @@ type Stream struct {
 	leg                           string
 	client, listen, local, server string // unchanging after Dialed
 	accepted                      monitor.Time
+	place                         int // in the hub's roll, which guards it
 }
 
 // sideEnd is how one side ended; a conn may begin after it.
@@ -199,6 +200,7 @@ func (s *Stream) Close(at monitor.Time, byTap bool) {
 	}
 	s.closed = true
 	s.frames = nil
+	s.hub.roll.remove(s)
 	s.hub.streams.Add(-1)
 }
 

@@ -123,6 +123,9 @@ func (s *Server) Notes() (notes []string) {
 		if t.spec.TLS.Insecure {
 			add(t, "the upstream's certificate is not verified (--insecure)")
 		}
+		if t.spec.SendProxy {
+			add(t, "a PROXY protocol header goes before the first byte (--proxy-protocol)")
+		}
 		if t.spec.RewriteHost {
 			add(t, "requests are changed: Host becomes %s (--rewrite-host)", t.spec.upstreamName())
 		}
