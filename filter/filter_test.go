@@ -3,6 +3,7 @@ package filter
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -245,6 +246,18 @@ func checkFields[T any](t *testing.T, s *Set[T]) {
 		want := [...]bool{f.Kind == Text || f.Kind == Address, f.Kind == Word, f.Kind >= Number && f.Kind != Address}
 		if has != want || (f.Kind == Word) != (len(f.Words) > 0) {
 			t.Errorf("field %q cannot be asked by its kind", f.Name)
+		}
+	}
+}
+
+func TestDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../docs/filter.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{Conns.Table(), Logs.Table()} {
+		if !strings.Contains(string(text), table) {
+			t.Errorf("docs/filter.md lacks this table:\n%s", table)
 		}
 	}
 }

@@ -9,11 +9,16 @@ import (
 	"github.com/wstap/wstap/ws"
 )
 
-// sorted is the conns by opened, then id.
-func sorted(s *monitor.State) []*monitor.Conn {
-	cs := make([]*monitor.Conn, 0, s.Len())
+// sorted is the conns that a report is of, by opened, then id.
+func sorted(s *monitor.State, o Options) []*monitor.Conn {
+	var cs []*monitor.Conn
+	if o.Keep == nil {
+		cs = make([]*monitor.Conn, 0, s.Len())
+	}
 	s.Conns(func(c *monitor.Conn) bool {
-		cs = append(cs, c)
+		if o.keeps(c) {
+			cs = append(cs, c)
+		}
 		return true
 	})
 	slices.SortFunc(cs, func(a, b *monitor.Conn) int {

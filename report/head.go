@@ -16,6 +16,7 @@ func (p *printer) head(v *survey, o Options) {
 	}
 	p.raw(bold, title)
 	p.say("%s", period(from, to))
+	p.filterHead(v, o)
 	for _, h := range v.s.Hellos {
 		p.wrap(plain, "source    ", helloWords(h))
 		for _, t := range h.Taps {
@@ -94,12 +95,16 @@ func (v *survey) unseen() (out []string) {
 	return out
 }
 
-func (p *printer) totals(v *survey) {
-	p.section("Totals (both legs of a WebSocket count)")
-	t := &v.s.Totals
+func (p *printer) totals(v *survey, o Options) {
+	of := ""
+	if o.Keep != nil {
+		of = " of what passes the filter"
+	}
+	p.section("Totals%s (both legs of a WebSocket count)", of)
+	t := v.totals
 	p.wrap(plain, "  connections  ", connWords(t))
 	p.wrap(plain, "  traffic      ", trafficWords(t))
-	if t.Evicted > 0 {
+	if t.Evicted > 0 && o.Keep == nil {
 		p.wrap(yellow, "  evicted      ", fmt.Sprintf("%s: below, they count only under \"Why they ended\", column \"all\"",
 			count(t.Evicted, "closed connection", "closed connections")))
 	}
@@ -135,7 +140,7 @@ func (p *printer) missed(v *survey) {
 
 // missed is one line for each thing that was not seen or not kept.
 func (v *survey) missed() (out []string) {
-	t := &v.s.Totals
+	t := v.totals
 	add := func(n uint64, one, many string) {
 		if n > 0 {
 			out = append(out, count(n, one, many))
@@ -144,8 +149,13 @@ func (v *survey) missed() (out []string) {
 	if n := t.DroppedAll(); n > 0 {
 		out = append(out, "not recorded: "+droppedWords(t))
 	}
-	add(t.Evicted, "closed connection evicted: counted in the totals, listed nowhere",
-		"closed connections evicted: counted in the totals, listed nowhere")
+	if v.keep == nil {
+		add(t.Evicted, "closed connection evicted: counted in the totals, listed nowhere",
+			"closed connections evicted: counted in the totals, listed nowhere")
+	} else {
+		add(t.Evicted, "closed connection evicted before the filter could look at it",
+			"closed connections evicted before the filter could look at them")
+	}
 	add(t.Collapsed, "frame counted without a record of its own", "frames counted without records of their own")
 	add(v.lost, "connection no longer decoded after a place that made no sense (bytes still counted)",
 		"connections no longer decoded after a place that made no sense (bytes still counted)")

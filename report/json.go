@@ -18,11 +18,15 @@ func JSON(w io.Writer, s *monitor.State, o Options) error {
 	from, to := o.span(s)
 	e.text(`{"version":`).value(Version)
 	e.text(`,"source":`).value(o.Source)
+	if o.Keep != nil {
+		e.text(`,"filter":`).value(o.Filter)
+	}
 	e.text(`,"from":`).value(from)
 	e.text(`,"to":`).value(to)
-	e.text(`,"totals":`).value(totalsOf(&s.Totals))
+	conns := sorted(s, o)
+	e.text(`,"totals":`).value(totalsOf(o.totals(s, conns)))
 	e.text(`,"conns":[`)
-	for i, c := range sorted(s) {
+	for i, c := range conns {
 		if i > 0 {
 			e.text(",")
 		}

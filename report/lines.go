@@ -43,7 +43,6 @@ type lineConn struct {
 	client         string
 	opened, ended  monitor.Time
 	upgraded       bool
-	fromC, fromS   uint64 // frames
 	violationsTold int
 }
 
@@ -206,7 +205,6 @@ func (l *Lines) violation(ev *monitor.Violation) {
 func (l *Lines) closed(ev *monitor.Closed) {
 	if c := l.conns[ev.ID()]; c != nil {
 		c.ended = ev.At
-		c.fromC, c.fromS = ev.Sample.Dir[ws.FromClient].FrameCount(), ev.Sample.Dir[ws.FromServer].FrameCount()
 		l.ended = append(l.ended, endedConn{ev.ID(), ev.At})
 	}
 	for len(l.ended) > 0 && (ev.At.Sub(l.ended[0].at) > forgetAfter || len(l.ended) > linesMost) {
@@ -239,7 +237,7 @@ func (l *Lines) verdict(ev *monitor.Verdicted) {
 	if c != nil {
 		fmt.Fprintf(&b, " after %s", took(max(at.Sub(c.opened), 0)))
 		if c.upgraded {
-			fmt.Fprintf(&b, ", %d↑ %d↓ frames", c.fromC, c.fromS)
+			fmt.Fprintf(&b, ", %d↑ %d↓ frames", ev.Frames[ws.FromClient], ev.Frames[ws.FromServer])
 		}
 	}
 	st := red

@@ -30,6 +30,26 @@ func TestLinesForm(t *testing.T) {
 	}
 }
 
+// TestLinesVerdictBeforeClosed: a side that stays after the other has ended
+// does not make the frames unseen.
+func TestLinesVerdictBeforeClosed(t *testing.T) {
+	w := newWorld(t, monitor.Bounds{})
+	w.hello()
+	f, b := w.pair("k", "/ws/chat")
+	f.frames(ws.FromClient, ws.OpText, 12).frames(ws.FromServer, ws.OpText, 340)
+	f.end(ws.FromServer, monitor.HowFIN)
+	w.after(3 * time.Second)
+	if want := ", 12↑ 340↓ frames\n"; !strings.Contains(w.out.String(), want) {
+		t.Errorf("no line %q in\n%s", want, &w.out)
+	}
+	before := w.out.Len()
+	f.end(ws.FromClient, monitor.HowFIN).closed()
+	b.closed()
+	if more := w.out.String()[before:]; strings.Contains(more, "front #1 closed") {
+		t.Errorf("closed twice:\n%s", more)
+	}
+}
+
 // TestLinesForget: what is remembered goes with the verdict, and also without
 // one, for State does not keep every conn.
 func TestLinesForget(t *testing.T) {

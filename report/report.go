@@ -24,8 +24,14 @@ type Options struct {
 	Width int
 	// Color allows SGR sequences. Nothing is said by colour alone.
 	Color bool
-	// Findings are what package diagnose concluded, gravest first.
+	// Findings are what package diagnose concluded, gravest first. With Keep,
+	// Touching chooses those to give.
 	Findings []diagnose.Finding
+	// Keep says which conns the report is of; nil: all. Lists and totals are of
+	// these; log, plain HTTP and what was missed are of the whole State.
+	Keep func(*monitor.Conn) bool
+	// Filter is Keep in words. It is shown, and is "filter" in JSON.
+	Filter string
 	// All lists every unusual connection in Text, not only the first ones of a cause.
 	All bool
 }

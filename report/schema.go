@@ -14,8 +14,13 @@ const Version = 1
 // sent and is empty is "". No list and no map is ever null. Bytes that are not
 // UTF-8 are U+FFFD.
 type Document struct {
-	Version  int          `json:"version"`  // 1
-	Source   string       `json:"source"`   // what was read, as given on the command line
+	Version int    `json:"version"` // 1
+	Source  string `json:"source"`  // what was read, as given on the command line
+	// Filter chose the conns; absent without one. Totals are of these conns then,
+	// except dropped, evicted and http, which are of the whole run, as the log is.
+	// Findings are made from all conns; listed are those that touch one of these,
+	// may do so, or are about no conn.
+	Filter   *string      `json:"filter,omitempty"`
 	From     monitor.Time `json:"from"`     // the first event
 	To       monitor.Time `json:"to"`       // the last event: "now" for what is still open
 	Totals   Totals       `json:"totals"`   // over all conns, also those no longer listed

@@ -13,7 +13,7 @@ import (
 // terminal in which `wstap tap --headless` or the demo has just ended.
 func Summary(w io.Writer, s *monitor.State, o Options) error {
 	p := newPrinter(w, o)
-	v := look(s)
+	v := look(s, o)
 	from, to := o.span(s)
 	title := "wstap"
 	if o.Source != "" {
@@ -21,8 +21,8 @@ func Summary(w io.Writer, s *monitor.State, o Options) error {
 	}
 	p.raw(bold, title+", "+period(from, to))
 	p.summaryHead(v)
-	p.wrap(plain, "connections  ", connWords(&s.Totals))
-	p.wrap(plain, "traffic      ", trafficWords(&s.Totals))
+	p.wrap(plain, "connections  ", connWords(v.totals))
+	p.wrap(plain, "traffic      ", trafficWords(v.totals))
 	p.summaryCauses(v)
 	p.summaryShort("codes        ", v.summaryCodes())
 	p.summaryShort("handshakes   ", v.summaryAttempts())

@@ -13,8 +13,10 @@ import (
 
 // survey is what one walk over the conns of a State counts for Text and Summary.
 type survey struct {
-	s     *monitor.State
-	conns []*monitor.Conn // by opened
+	s      *monitor.State
+	conns  []*monitor.Conn // those that the report is of, by opened
+	keep   func(*monitor.Conn) bool
+	totals *monitor.Totals
 
 	causes   map[monitor.Cause]*causeCount
 	codes    map[closeKey]*codeCount
@@ -76,9 +78,9 @@ type ending struct {
 // most is how many rows a table of a report has; the JSON has all.
 const most = 10
 
-func look(s *monitor.State) *survey {
+func look(s *monitor.State, o Options) *survey {
 	v := &survey{
-		s: s, conns: sorted(s),
+		s: s, conns: sorted(s, o), keep: o.Keep,
 		causes:   map[monitor.Cause]*causeCount{},
 		codes:    map[closeKey]*codeCount{},
 		attempts: map[attempt]uint64{},
@@ -86,6 +88,7 @@ func look(s *monitor.State) *survey {
 		limits:   map[limitKey]*limitCount{},
 		rules:    map[string]uint64{},
 	}
+	v.totals = o.totals(s, v.conns)
 	for _, c := range v.conns {
 		v.verdict(c)
 		v.attempt(c)
@@ -239,7 +242,7 @@ func (v *survey) gap(c *monitor.Conn) {
 	if !tunnel(c) || longestGap(v.s, c) < time.Second {
 		return
 	}
-	if o := c.Other(); o != nil && c.Role == monitor.Back && longestGap(v.s, o) >= time.Second {
+	if o := v.other(c); o != nil && c.Role == monitor.Back && longestGap(v.s, o) >= time.Second {
 		return // the front leg shows the same gap
 	}
 	v.gaps = keepBest(v.gaps, c, func(a, b *monitor.Conn) int {
@@ -291,7 +294,7 @@ func (v *survey) causesInOrder() []monitor.Cause {
 
 // total counts evicted conns, too; unsettled ones are in the walk alone.
 func (v *survey) total(c monitor.Cause) uint64 {
-	n := v.s.Totals.Causes[c]
+	n := v.totals.Causes[c]
 	if kept := v.causes[c]; kept != nil {
 		n = max(n, kept.all)
 	}
@@ -344,7 +347,7 @@ func (v *survey) limitsInOrder() []limitKey {
 // the first violation of each rule, the conns kept know them all.
 func (v *survey) violations() map[string]uint64 {
 	m := maps.Clone(v.rules)
-	for rule, n := range v.s.Totals.ViolationsByRule {
+	for rule, n := range v.totals.ViolationsByRule {
 		m[rule] = max(m[rule], n)
 	}
 	return m

@@ -15,9 +15,9 @@ import (
 // each unusual one with its evidence, and what was missed.
 func Text(w io.Writer, s *monitor.State, o Options) error {
 	p := newPrinter(w, o)
-	v := look(s)
+	v := look(s, o)
 	p.head(v, o)
-	p.totals(v)
+	p.totals(v, o)
 	p.foundSection(v, o)
 	p.whyEnded(v)
 	p.closeCodes(v)

@@ -21,9 +21,12 @@ func (p *printer) unusual(v *survey, o Options) {
 	groups, cleanly := v.blocks()
 	if len(groups) == 0 {
 		p.section("Unusual connections")
-		if len(v.conns) == 0 {
+		switch {
+		case len(v.conns) == 0 && v.keep != nil:
+			p.say("  no connection passes the filter")
+		case len(v.conns) == 0:
 			p.say("  no connection was seen")
-		} else {
+		default:
 			p.say("  none among the %s that are listed", count(len(v.conns), "connection", "connections"))
 		}
 		return
@@ -68,7 +71,7 @@ func (v *survey) blocks() (groups map[monitor.Cause][]block, others int) {
 			continue
 		}
 		b := block{conn: c}
-		if o := c.Other(); o != nil && o.Verdict.Cause == c.Verdict.Cause && unusual(o) && o.Other() == c {
+		if o := v.other(c); o != nil && o.Verdict.Cause == c.Verdict.Cause && unusual(o) && o.Other() == c {
 			if c.Role == monitor.Back {
 				continue // in its front leg's block
 			}

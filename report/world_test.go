@@ -55,10 +55,7 @@ func (w *world) add(evs ...monitor.Event) {
 func (w *world) settled() {
 	var evs []monitor.Event
 	for _, c := range w.s.Settled() {
-		evs = append(evs, &monitor.Verdicted{
-			Header: monitor.Header{At: w.s.Now(), Tap: c.ID.Tap, Leg: c.Tap, Conn: c.ID.Conn},
-			Key:    c.Key(), Target: c.Target(), Verdict: c.Verdict,
-		})
+		evs = append(evs, w.s.Verdicted(c))
 	}
 	w.lines.Events(evs)
 }
