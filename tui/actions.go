@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"math"
 	"slices"
 
 	tea "charm.land/bubbletea/v2"
@@ -19,9 +18,15 @@ type (
 	goTo      struct{ screen screenID }
 	goBack    struct{}
 	copyText  struct{ what, text string }
+	copyJSON  struct{ id monitor.ID }
 	togglePin struct{ id monitor.ID }
-	askFilter struct{ text string }
+	askFilter struct{} // of the screen that is shown
 	say       struct{ text string }
+
+	// showFiltered shows the connections that pass a filter; "" is all.
+	showFiltered struct{ text string }
+	showLog      struct{ text string } // the same of log lines
+	openOverlay  struct{ front overlay }
 )
 
 func (a openConn) carryOut(m *Model) tea.Cmd {
@@ -45,14 +50,55 @@ func (a copyText) carryOut(m *Model) tea.Cmd {
 	return tea.SetClipboard(a.text)
 }
 
+func (a copyJSON) carryOut(m *Model) tea.Cmd {
+	var text []byte
+	if m.o.ConnJSON != nil {
+		m.o.Read(func(s *monitor.State) { text = m.o.ConnJSON(s, a.id) })
+	}
+	if len(text) == 0 {
+		m.say("no JSON of this connection: it is not kept, or not to be had here")
+		return nil
+	}
+	return copyText{"the connection as JSON", string(text)}.carryOut(m)
+}
+
 func (a togglePin) carryOut(m *Model) tea.Cmd {
 	m.pin = &a.id // done in the one Read of the refresh that follows
 	return nil
 }
 
 func (a askFilter) carryOut(m *Model) tea.Cmd {
-	m.filter.begin(a.text)
+	m.filter.begin(m.filterText())
+	m.filter.rows = slices.Clone(m.list.rows)
 	m.push(filterOverlay)
+	return nil
+}
+
+func (a showFiltered) carryOut(m *Model) tea.Cmd {
+	m.list.index.group(&groupings[0])
+	m.show(connectionsScreen)
+	if err := m.applyFilter(a.text); err != nil {
+		m.say(printable.String(err.Error()))
+	}
+	return nil
+}
+
+func (a showLog) carryOut(m *Model) tea.Cmd {
+	m.show(logScreen)
+	if err := m.applyFilter(a.text); err != nil {
+		m.say(printable.String(err.Error()))
+	}
+	return nil
+}
+
+func (a openOverlay) carryOut(m *Model) tea.Cmd {
+	m.push(a.front)
+	return nil
+}
+
+func (a openCells) carryOut(m *Model) tea.Cmd {
+	m.cells = cellList{number: a.r.seq, cells: cellsOf(&a.r)}
+	m.push(cellsOverlay)
 	return nil
 }
 
@@ -80,61 +126,27 @@ func (m *Model) show(id screenID) {
 // selected is the conn selected on the list.
 func (m *Model) selected() (monitor.ID, bool) { return m.list.win.sel, m.list.win.any }
 
+// watchShown asks for the frames of the conn on the screen and of its other leg,
+// and no longer for those that were there before.
 func (m *Model) watchShown() {
-	var now monitor.ID
-	if m.at == connectionScreen && m.detail.any {
-		now = m.detail.id
+	var now []monitor.ID
+	if m.at == connectionScreen {
+		now = m.detail.watched()
 	}
-	if now == m.watched || m.o.Watch == nil {
+	if m.o.Watch == nil || slices.Equal(now, m.watched) {
 		return
 	}
-	if m.watched != (monitor.ID{}) {
-		m.o.Watch(m.watched, false)
-	}
-	if m.watched = now; now != (monitor.ID{}) {
-		m.o.Watch(now, true)
-	}
-}
-
-// speeds are the steps of + and -.
-var speeds = []float64{0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, math.Inf(1)}
-
-func nextSpeed(now float64, faster bool) float64 {
-	if faster {
-		for _, s := range speeds {
-			if s > now {
-				return s
-			}
-		}
-		return now
-	}
-	for _, s := range slices.Backward(speeds) {
-		if s < now {
-			return s
+	for _, id := range m.watched {
+		if !slices.Contains(now, id) {
+			m.o.Watch(id, false)
 		}
 	}
-	return now
-}
-
-// play carries out the keys of the replay bar; false if it is none of them.
-func (m *Model) play(c command) bool {
-	if m.o.Replay == nil {
-		return false
+	for _, id := range now {
+		if !slices.Contains(m.watched, id) {
+			m.o.Watch(id, true)
+		}
 	}
-	p := m.o.Replay
-	st := p.Status()
-	by, isSeek := seekSteps[c]
-	switch {
-	case isSeek:
-		p.Seek(min(max(st.At.Add(by), st.From), st.To))
-	case c == cmdPlay:
-		p.Pause(!st.Paused)
-	case c == cmdFaster || c == cmdSlower:
-		p.SetSpeed(nextSpeed(st.Speed, c == cmdFaster))
-	default:
-		return false
-	}
-	return true
+	m.watched = now
 }
 
 // switchTo changes the screen; the help is left by it, too.
@@ -171,7 +183,7 @@ func (m *Model) ask() {
 		m.passing = m.o.Relay.Live()
 	}
 	if m.o.Replay != nil {
-		m.player = m.o.Replay.Status()
+		m.replay.ask(m.o.Replay)
 	}
 	if m.o.Recording != nil {
 		m.rec = printable.String(m.o.Recording())

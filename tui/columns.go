@@ -2,24 +2,24 @@ package tui
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/wstap/wstap/internal/printable"
-	"github.com/wstap/wstap/monitor"
 )
 
 // column is one column of the connection list. All of them are in the table
-// columns; the width decides which are shown.
+// columns; a columnSet and the width decide which are shown.
 type column struct {
 	id          columnID
+	name        string // in the chooser and in the configuration
 	title       string // words separated by "/", one of which an order may mark
 	least, most int    // cells
 	weight      int    // share of what is left over, up to most
 	right       bool   // aligned
 	drop        int    // highest goes first when narrow; 0 never goes
 	cell        func(r *row, w int) line
+	what        string // for the chooser
 }
 
 type columnID uint8
@@ -32,12 +32,18 @@ const (
 	colClient
 	colTarget
 	colHost
+	colServer
+	colSubprotocol
 	colStatus
+	colOpened
 	colAge
 	colFramesUp
 	colFramesDown
 	colBytesUp
 	colBytesDown
+	colRate
+	colPulse
+	colLongest
 	colGap
 	colFate
 	colWhy
@@ -45,22 +51,28 @@ const (
 
 // columns in order of the screen. Up is from the client, down from the server.
 var columns = []column{
-	{colMark, "", 3, 3, 0, false, 0, markCell},
-	{colSeq, "#", 4, 6, 1, true, 3, func(r *row, _ int) line { return one(stPlain, fmt.Sprint(r.seq)) }},
-	{colLink, "link", 5, 6, 0, false, 8, linkCell},
-	{colTap, "leg", 5, 10, 1, false, 4, func(r *row, _ int) line { return one(stPlain, r.tap) }},
-	{colClient, "client", 15, 21, 4, false, 6, func(r *row, _ int) line { return one(stPlain, r.client) }},
-	{colTarget, "target", 18, 64, 9, false, 0, func(r *row, w int) line { return one(stPlain, printable.Middle(r.target, w)) }},
-	{colHost, "host", 14, 24, 2, false, 14, func(r *row, _ int) line { return one(stPlain, r.host) }},
-	{colStatus, "status", 7, 7, 0, false, 9, func(r *row, _ int) line { return one(stPlain, r.status) }},
-	{colAge, "age", 5, 6, 0, true, 7, func(r *row, _ int) line { return one(stPlain, span5(r.age)) }},
-	{colFramesUp, "frm↑", 5, 5, 0, true, 10, func(r *row, _ int) line { return one(stPlain, count(r.frames[0])) }},
-	{colFramesDown, "frm↓", 5, 5, 0, true, 10, func(r *row, _ int) line { return one(stPlain, count(r.frames[1])) }},
-	{colBytesUp, "B↑", 5, 5, 0, true, 11, func(r *row, _ int) line { return one(stPlain, count(r.bytes[0])) }},
-	{colBytesDown, "B↓", 5, 5, 0, true, 11, func(r *row, _ int) line { return one(stPlain, count(r.bytes[1])) }},
-	{colGap, "gap", 5, 6, 0, true, 5, func(r *row, _ int) line { return one(stPlain, span5(r.gap)) }},
-	{colFate, "left/cause", 16, 20, 2, false, 0, fateCell},
-	{colWhy, "limit/code", 6, 24, 5, false, 2, whyCell},
+	{colMark, "mark", "", 3, 3, 0, false, 0, markCell, "state, broken rules, pin"},
+	{colSeq, "number", "#", 4, 6, 1, true, 3, func(r *row, _ int) line { return one(stPlain, fmt.Sprint(r.seq)) }, "number in order of arrival"},
+	{colLink, "link", "link", 5, 6, 0, false, 8, linkCell, "the same for both legs of one WebSocket"},
+	{colTap, "leg", "leg", 5, 10, 1, false, 4, func(r *row, _ int) line { return one(stPlain, r.tap) }, "name of the tap"},
+	{colClient, "client", "client", 15, 21, 4, false, 6, func(r *row, _ int) line { return one(stPlain, r.client) }, "address of the client"},
+	{colTarget, "target", "target", 18, 64, 9, false, 0, func(r *row, w int) line { return one(stPlain, printable.Middle(r.target, w)) }, "request target"},
+	{colHost, "host", "host", 14, 24, 2, false, 14, func(r *row, _ int) line { return one(stPlain, r.host) }, "Host of the request"},
+	{colServer, "server", "server", 15, 21, 2, false, 17, func(r *row, _ int) line { return one(stPlain, r.server) }, "address we forward to"},
+	{colSubprotocol, "subprotocol", "subproto", 9, 16, 1, false, 19, func(r *row, _ int) line { return one(stPlain, r.subprotocol) }, "Sec-WebSocket-Protocol of the response"},
+	{colStatus, "status", "status", 7, 7, 0, false, 9, func(r *row, _ int) line { return one(stPlain, r.status) }, "HTTP status of the handshake"},
+	{colOpened, "opened", "opened", 8, 12, 0, false, 16, func(r *row, _ int) line { return one(stPlain, r.opened) }, "when it was opened; t changes how"},
+	{colAge, "age", "age", 5, 6, 0, true, 7, func(r *row, _ int) line { return one(stPlain, span5(r.age)) }, "how long it has been, or was, there"},
+	{colFramesUp, "frames-up", "frm↑", 5, 5, 0, true, 10, func(r *row, _ int) line { return one(stPlain, count(r.frames[0])) }, "frames from the client"},
+	{colFramesDown, "frames-down", "frm↓", 5, 5, 0, true, 10, func(r *row, _ int) line { return one(stPlain, count(r.frames[1])) }, "frames from the server"},
+	{colBytesUp, "bytes-up", "B↑", 5, 5, 0, true, 11, func(r *row, _ int) line { return one(stPlain, count(r.bytes[0])) }, "bytes from the client"},
+	{colBytesDown, "bytes-down", "B↓", 5, 5, 0, true, 11, func(r *row, _ int) line { return one(stPlain, count(r.bytes[1])) }, "bytes from the server"},
+	{colRate, "rate", "frm/s", 5, 5, 0, true, 13, rateCell, "frames a second, both ways, while on the screen"},
+	{colPulse, "activity", "activity", 10, 20, 2, false, 15, pulseCell, "bytes of the last seconds, while on the screen"},
+	{colLongest, "longest-gap", "maxgap", 7, 7, 0, true, 18, func(r *row, _ int) line { return one(stPlain, span5(r.longest)) }, "longest time without a byte"},
+	{colGap, "gap", "gap", 5, 6, 0, true, 5, func(r *row, _ int) line { return one(stPlain, span5(r.gap)) }, "time without a byte, now or at the end"},
+	{colFate, "fate", "left/cause", 16, 20, 2, false, 0, fateCell, "countdown, or why it ended"},
+	{colWhy, "why", "limit/code", 6, 24, 5, false, 2, whyCell, "the limit and where it is set, or the close code"},
 }
 
 // On a screen of less than narrowAt cells, where little else is shown, the two
@@ -141,18 +153,23 @@ type placed struct {
 	w int
 }
 
-// layout chooses the columns for w cells: drops until the rest fits (pairs go
-// together), one blank between two, then hands out what is left over by weight.
-func layout(w int) []placed {
-	cols := make([]placed, len(columns))
-	for i := range columns {
-		cols[i] = placed{&columns[i], columns[i].least}
-		switch {
-		case cols[i].id == colFate && w < narrowAt:
-			cols[i].w = narrowFate
-		case cols[i].id == colTarget && w < narrowAt:
-			cols[i].w = narrowTarget
+// layout chooses the columns for w cells: of those wanted it drops until the
+// rest fits (pairs go together), one blank between two, then hands out what is
+// left over by weight.
+func (set *columnSet) layout(w int) []placed {
+	var cols []placed
+	for _, id := range set.order {
+		if set.off[id] {
+			continue
 		}
+		p := placed{&columns[id], columns[id].least}
+		switch {
+		case id == colFate && w < narrowAt:
+			p.w = narrowFate
+		case id == colTarget && w < narrowAt:
+			p.w = narrowTarget
+		}
+		cols = append(cols, p)
 	}
 	for needed(cols) > w {
 		first := 0
@@ -259,112 +276,4 @@ func shorterTitle(title, arrow string) string {
 		}
 	}
 	return parts[0]
-}
-
-// sortKey is what a conn sorts by: group first (it is not reversed), then num,
-// then text. Arrival decides between equals.
-type sortKey struct {
-	group uint8
-	num   int64
-	text  string
-}
-
-// The groups: pinned rows are on top whatever the order, and those that have
-// nothing to sort by at the bottom.
-const (
-	groupPinned  = 0
-	groupFirst   = 1
-	groupMissing = 9
-)
-
-// order is a way to sort; word is the part of its column's title to mark.
-type order struct {
-	column columnID
-	word   string
-	key    func(s *monitor.State, c *monitor.Conn, cd *monitor.Countdown) sortKey
-}
-
-// orders in the sequence that `s` goes through. Numbers begin with the largest
-// where that is what one looks for.
-var orders = []order{
-	{colFate, "left", byLeft},
-	{colFate, "cause", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
-		return byText(string(c.Verdict.Cause))
-	}},
-	{colWhy, "code", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
-		return byNumber(int64(c.Verdict.Code))
-	}},
-	{colSeq, "#", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey { return byNumber(int64(c.Seq)) }},
-	{colClient, "client", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey { return byText(c.Client) }},
-	{colTarget, "target", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey { return byText(c.Target()) }},
-	{colStatus, "status", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
-		return byNumber(int64(c.Status()))
-	}},
-	{colAge, "age", func(s *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
-		return largest(uint64(c.Age(s.Now())))
-	}},
-	{colFramesUp, "frm↑", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
-		return largest(c.Sample.Dir[0].FrameCount())
-	}},
-	{colFramesDown, "frm↓", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
-		return largest(c.Sample.Dir[1].FrameCount())
-	}},
-	{colBytesUp, "B↑", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
-		return largest(c.Sample.Dir[0].Bytes)
-	}},
-	{colBytesDown, "B↓", func(_ *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
-		return largest(c.Sample.Dir[1].Bytes)
-	}},
-	{colGap, "gap", func(s *monitor.State, c *monitor.Conn, _ *monitor.Countdown) sortKey {
-		return largest(uint64(c.Gap(s.Now())))
-	}},
-}
-
-// expiredStays is how long a conn past its limit stays among those that go
-// next: after that its limit is disproved, and it stands below them.
-const expiredStays = 2e9 // ns
-
-// restless is the part of its limit below which a conn is busy: its deadline
-// moves with every frame, and a list in that order would never stand still.
-const restless = 0.5
-
-// byLeft puts what dies next on top: counting down by deadline; then the busy
-// ones, which keep their places; then past the limit, closing and connecting;
-// then closed, newest first. Deadlines are points in time, so a conn at rest
-// keeps its key.
-func byLeft(s *monitor.State, c *monitor.Conn, cd *monitor.Countdown) sortKey {
-	switch {
-	case cd != nil && cd.Used < restless:
-		return sortKey{group: groupFirst + 1, num: int64(cd.Limit.Value)}
-	case cd != nil && cd.Left > -expiredStays:
-		return sortKey{group: groupFirst, num: tenths(s.Now().Add(cd.Left))}
-	case cd != nil:
-		return sortKey{group: groupFirst + 2, num: tenths(s.Now().Add(cd.Left))}
-	case !c.IsClosed():
-		return sortKey{group: groupFirst + 3, num: -tenths(c.Opened)}
-	}
-	return sortKey{group: groupFirst + 4, num: -tenths(c.Ended)}
-}
-
-// tenths of a second are fine enough to sort by: the legs of one WebSocket are
-// then equal, and stand in the order in which they came.
-func tenths(t monitor.Time) int64 { return int64(t) / 1e8 }
-
-func byNumber(n int64) sortKey {
-	if n == 0 {
-		return sortKey{group: groupMissing}
-	}
-	return sortKey{group: groupFirst, num: n}
-}
-
-func largest(n uint64) sortKey {
-	return sortKey{group: groupFirst, num: -int64(min(n, math.MaxInt64))}
-}
-
-// byText leaves the number to the index, which knows what all texts begin with.
-func byText(t string) sortKey {
-	if t == "" {
-		return sortKey{group: groupMissing}
-	}
-	return sortKey{group: groupFirst, text: t}
 }

@@ -2,7 +2,9 @@ package tui
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/wstap/wstap/diagnose"
 	"github.com/wstap/wstap/internal/printable"
@@ -14,11 +16,12 @@ import (
 // conns takes several refreshes where there are many; until the next one is
 // over the screen has the result of the one before.
 type findingList struct {
-	win   window[findingKey]
-	scan  *diagnose.Scan
-	all   []diagnose.Finding
-	place map[findingKey]int
-	conns map[monitor.ID]uint64 // numbers of the conns that the selected one names
+	win    window[findingKey]
+	scan   *diagnose.Scan
+	all    []diagnose.Finding
+	place  map[findingKey]int
+	stamps stamps
+	conns  map[monitor.ID]uint64 // numbers of the conns that the selected one names
 }
 
 // findingKey is what a finding is recognised by in the next look.
@@ -65,7 +68,7 @@ func (l *findingList) refresh(s *monitor.State, body int) {
 	l.win.settle(l)
 	l.conns = map[monitor.ID]uint64{}
 	if f := l.selected(); f != nil {
-		for _, id := range f.Conns[:min(len(f.Conns), connsNamed)] {
+		for _, id := range f.Conns[:min(len(f.Conns), connsJumped)] {
 			if c := s.Conn(id); c != nil {
 				l.conns[id] = c.Seq
 			}
@@ -76,12 +79,18 @@ func (l *findingList) refresh(s *monitor.State, body int) {
 // connsNamed is how many conns of a finding are named on the screen.
 const connsNamed = 12
 
+// connsJumped is to how many of them one can go at once.
+const connsJumped = 60
+
 func (l *findingList) selected() *diagnose.Finding {
 	if !l.win.any || l.win.at >= len(l.all) {
 		return nil
 	}
 	return &l.all[l.win.at]
 }
+
+// fresh is how old the newest instance of a finding may be to stand out.
+const fresh = 30 * time.Second
 
 // listHeight leaves two thirds to the finding that is shown in full.
 func (l *findingList) listHeight(body int) int {
@@ -100,6 +109,8 @@ func (l *findingList) key(c command) action {
 		return nil
 	case c == cmdCopy:
 		return copyText{"the fix", f.Fix}
+	case c == cmdItsConns, c == cmdItsLog:
+		return l.jump(f, c)
 	case c == cmdOpen:
 		for _, id := range f.Conns {
 			if _, ok := l.conns[id]; ok {
@@ -109,6 +120,23 @@ func (l *findingList) key(c command) action {
 		return say{"no connection of this finding is kept"}
 	}
 	return nil
+}
+
+// jump goes to the connections of a finding, or to their log lines.
+func (l *findingList) jump(f *diagnose.Finding, c command) action {
+	var numbers []string
+	for _, id := range f.Conns {
+		if seq, ok := l.conns[id]; ok {
+			numbers = append(numbers, strconv.FormatUint(seq, 10))
+		}
+	}
+	switch {
+	case len(numbers) == 0:
+		return say{"no connection of this finding is kept"}
+	case c == cmdItsLog:
+		return showLog{"conn:" + strings.Join(numbers, ",")}
+	}
+	return showFiltered{"id:" + strings.Join(numbers, ",")}
 }
 
 var severityLooks = map[monitor.Severity]struct {
@@ -138,16 +166,19 @@ func (l *findingList) view(w, h int) (out []line) {
 func (l *findingList) row(i, w int) line {
 	f := &l.all[i]
 	look := severityLooks[f.Severity]
-	seen := "config  "
+	seen, age := "config  ", stDim
 	if !f.Last.IsZero() {
-		seen = clockShort(f.Last)
+		seen = l.stamps.short(f.Last, 0)
+		if l.stamps.now.Sub(f.Last) < fresh {
+			age = stAccent
+		}
 	}
 	mark := " "
 	selected := l.win.any && i == l.win.at
 	if selected {
 		mark = "▸"
 	}
-	r := one(stPlain, mark).add(look.st, look.sign+" ").add(stDim, printable.PadRight(seen, 9)).
+	r := one(stPlain, mark).add(look.st, look.sign+" ").add(age, printable.PadRight(seen, 9)).
 		add(stPlain, printable.PadRight(count(uint64(f.Count)), 6)).add(stPlain, printable.String(f.Title))
 	if selected {
 		return r.fit(w).restyle(stSelected)
@@ -187,7 +218,7 @@ func (l *findingList) inFull(f *diagnose.Finding, w, h int) []line {
 
 func (l *findingList) connNames(f *diagnose.Finding) string {
 	var names []string
-	for _, id := range f.Conns {
+	for _, id := range f.Conns[:min(len(f.Conns), connsNamed)] {
 		if seq, ok := l.conns[id]; ok {
 			names = append(names, fmt.Sprintf("#%d", seq))
 		}

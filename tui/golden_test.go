@@ -37,7 +37,7 @@ func TestGoldenScreens(t *testing.T) {
 			t.Run(fmt.Sprintf("%s-%dx%d", g.name, size.w, size.h), func(t *testing.T) {
 				o := Options{Mode: g.mode, Title: "2 taps", Version: "0.1.0", Recording: func() string { return "rec 1.2 MB" }}
 				if g.mode == Replay {
-					o.Title, o.Replay, o.Recording = "incident.wstap", &fakePlayer{st: fakeStatus()}, nil
+					o.Title, o.Replay, o.Recording = "incident.wstap", &fakePlayer{st: fakeStatus(), line: fakeTimeline()}, nil
 				} else {
 					o.Relay = &fakeRelay{live: 12}
 				}

@@ -17,13 +17,13 @@ type help struct {
 
 const helpLabel = 20
 
-func (h *help) refresh(mode Mode, w, height int) {
+func (h *help) refresh(keys keymap, mode Mode, w, height int) {
 	if h.w != w {
 		h.w, h.page = w, page{w: w}
 		if w >= sideBySide {
 			h.page.w = w/2 - 1
 		}
-		h.write(mode)
+		h.write(keys, mode)
 		if w >= sideBySide {
 			h.page.fold()
 		}
@@ -31,15 +31,15 @@ func (h *help) refresh(mode Mode, w, height int) {
 	h.scroll.set(len(h.page.lines), height)
 }
 
-func (h *help) write(mode Mode) {
+func (h *help) write(keys keymap, mode Mode) {
 	p := &h.page
 	for _, g := range helpGroups {
-		if g.when == whenReplay && mode != Replay {
+		if g.when == whenPast && mode == Live {
 			continue
 		}
 		p.head(g.title)
-		for i := range bindings {
-			if b := &bindings[i]; b.group == g.group && b.in(mode) {
+		for i := range keys {
+			if b := &keys[i]; b.group == g.group && b.in(mode) {
 				p.item(stKey, strings.Join(b.keys, " "), b.help)
 			}
 		}
@@ -58,6 +58,14 @@ func (h *help) write(mode Mode) {
 	p.item(stPlain, "████▌   12s", "fills as the limit comes near, then the time left; +3.0s is past it")
 	p.item(stPlain, "left▲", "what goes next on top; those that used less than half of their limit keep their places")
 	p.item(stPlain, "(1006)", "a close code in brackets was not on the wire: it is derived")
+	if mode != Live {
+		p.head("Timeline")
+		for _, g := range markLooks {
+			p.item(g.st, g.sign, g.help)
+		}
+		p.item(stPlain, string(heights), "how much there was: frames and events")
+		p.item(stDim, quietSign+" "+unreadSign, "nothing there; not looked through yet")
+	}
 	p.head("How sure a cause is")
 	for _, c := range confidenceSigns {
 		p.item(stPlain, c.sign, c.line)

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"time"
 
+	"github.com/wstap/wstap/filter"
 	"github.com/wstap/wstap/monitor"
 )
 
@@ -34,11 +35,19 @@ type index struct {
 	stale   int
 	tally   tally
 
+	wish   wish
+	prefix prefix // of the texts sorted by
+	groups groups
+	seed   uint32
+}
+
+// wish is what the viewer asks of the list; it survives a seek.
+type wish struct {
 	by      *order
-	prefix  prefix // of the texts sorted by
 	reverse bool
-	filter  string
-	seed    uint32
+	filter  *filter.Filter[filter.Conn] // nil: all
+	flagged bool                        // flagged ones above the others
+	ageing  ageing
 }
 
 // entry is what the index knows of a conn. It keeps no *Conn.
@@ -89,22 +98,33 @@ func (t *tally) change(f flags, by int) {
 // lookAtMost is how many conns a refresh looks at besides the visible ones.
 const lookAtMost = 2048
 
-func newIndex() *index { return &index{by: &orders[0], gen: 1, seed: 1} }
+func newIndex() *index {
+	return &index{wish: wish{by: &orders[0], ageing: ageings[0]}, gen: 1, seed: 1}
+}
 
 // sortBy changes the order; all keys are stale if it is another one.
 func (x *index) sortBy(o *order, reverse bool) {
-	x.reverse, x.bounded = reverse, false
-	if x.by != o {
-		x.by, x.prefix = o, prefix{}
+	x.wish.reverse, x.bounded = reverse, false
+	if x.wish.by != o {
+		x.wish.by, x.prefix = o, prefix{}
 		x.outdate()
 	}
 	x.arrange()
 }
 
-// find changes the filter.
-func (x *index) find(text string) {
-	if x.filter != text {
-		x.filter = text
+// find changes the filter; nil shows all.
+func (x *index) find(f *filter.Filter[filter.Conn]) {
+	if f != nil && f.Empty() {
+		f = nil
+	}
+	x.wish.filter = f
+	x.outdate()
+}
+
+// group changes what conns are put together by.
+func (x *index) group(by *grouping) {
+	x.groups.begin(by)
+	if x.groups.on() {
 		x.outdate()
 	}
 }
@@ -120,7 +140,12 @@ func (x *index) outdate() {
 // stale ones only, so that a paused list can still be sorted and filtered.
 func (x *index) update(s *monitor.State, frozen bool) {
 	if s != x.of || s.Totals.Conns < x.seen {
-		*x = index{of: s, by: x.by, reverse: x.reverse, filter: x.filter, gen: x.gen + 1, seed: 1}
+		next := index{of: s, wish: x.wish, gen: x.gen + 1, seed: 1}
+		if x.groups.on() {
+			next.groups.begin(x.groups.by)
+			next.groups.win = x.groups.win
+		}
+		*x = next
 	}
 	if x.wait--; s.Totals.Conns != x.seen && !frozen && x.wait < 0 {
 		x.arrivals(s)
@@ -194,6 +219,9 @@ func (x *index) look(s *monitor.State, i int) bool {
 func (x *index) remove(i int) {
 	x.tally.change(x.ranks[i].flags, -1)
 	last := len(x.entries) - 1
+	if x.groups.on() {
+		x.groups.remove(i, last)
+	}
 	x.entries[i], x.ranks[i] = x.entries[last], x.ranks[last]
 	x.ranks[i].at = int32(i)
 	x.entries, x.ranks = x.entries[:last], x.ranks[:last]
@@ -206,17 +234,24 @@ func (x *index) read(s *monitor.State, c *monitor.Conn, i int) bool {
 	if counting {
 		p = &cd
 	}
-	k := x.by.key(s, c, p)
-	if c.Pinned {
+	k := x.wish.by.key(s, c, p)
+	f := flagsOf(c, &cd)
+	switch {
+	case c.Pinned:
 		k.group = groupPinned
+	case x.wish.flagged && f&isFlagged != 0 && f&isLive != 0:
+		k.group = groupFlagged
 	}
 	if k.text != "" {
 		k.num = x.number(k.text)
 	}
 	was := x.ranks[i]
-	r := rank{num: k.num, at: int32(i), gen: x.gen, group: k.group, flags: flagsOf(c, &cd)}
-	if matches(c, x.filter) {
+	r := rank{num: k.num, at: int32(i), gen: x.gen, group: k.group, flags: f}
+	if x.wish.wants(c, s) {
 		r.flags |= isMatch
+	}
+	if x.groups.on() {
+		x.groups.count(c, i, r.flags)
 	}
 	x.tally.change(was.flags, -1)
 	x.tally.change(r.flags, 1)

@@ -30,8 +30,22 @@ const (
 	cmdNextFlagged
 	cmdLastFlagged
 	cmdLastEnded
+	cmdFlaggedFirst
+	cmdAgeing
+	cmdGroup
+	cmdItsConns
+	cmdItsLog
+	cmdFold
+	cmdColumns
 	cmdPin
 	cmdCopy
+	cmdCopyCell
+	cmdCopyJSON
+	cmdUnfold
+	cmdNextSection
+	cmdLastSection
+	cmdExport
+	cmdTimes
 	cmdHelp
 	cmdQuit
 	cmdInterrupt
@@ -43,8 +57,21 @@ const (
 	cmdSeekFarOn
 	cmdFaster
 	cmdSlower
+	cmdToStart
+	cmdToEnd
+	cmdNextIncident
+	cmdLastIncident
+	cmdMouse
+	cmdToggle // in the chooser of columns
+	cmdMoveUp
+	cmdMoveDown
+	cmdReset
 	cmdKeep // the filter
 	cmdEdit
+	cmdComplete
+	cmdCompleteBack
+	cmdEarlier
+	cmdLater
 	cmdLeave
 	cmdDrain
 	cmdStop
@@ -63,11 +90,14 @@ const (
 	onFilter
 	onQuit
 	onDraining
+	onColumns
+	onCells
 
 	onFiltered = onConnections | onLog
 	onLists    = onFiltered | onFindings
 	onScreens  = onLists | onConnection
 	onAllLists = onScreens | onHelp
+	onChoosers = onColumns | onCells
 )
 
 // when a key works: in which mode. Zero is always.
@@ -79,6 +109,7 @@ const (
 	whenReplay
 	whenAttached
 	whenElsewhere // no traffic runs through this process
+	whenPast      // replay, and attached: there may be a past to look back into
 )
 
 // binding is a row of the key table: the help, the hints at the bottom and the
@@ -93,13 +124,15 @@ type binding struct {
 	hint  string // one word for the bottom line; "" for none
 }
 
-var bindings = []binding{
-	{"moving", cmdDown, []string{"j", "down"}, onAllLists, always, "down", ""},
-	{"moving", cmdUp, []string{"k", "up"}, onAllLists, always, "up", ""},
+// bindings is the key table as it is without a configuration. The groups
+// moving, screens, lists and replay can be rebound: see Rebind.
+var bindings = keymap{
+	{"moving", cmdDown, []string{"j", "down"}, onAllLists | onChoosers, always, "down", ""},
+	{"moving", cmdUp, []string{"k", "up"}, onAllLists | onChoosers, always, "up", ""},
 	{"moving", cmdPageDown, []string{"pgdown", "ctrl+f", "ctrl+d"}, onAllLists, always, "a page down", ""},
 	{"moving", cmdPageUp, []string{"pgup", "ctrl+b", "ctrl+u"}, onAllLists, always, "a page up", ""},
-	{"moving", cmdTop, []string{"g", "home"}, onAllLists, always, "to the top", ""},
-	{"moving", cmdBottom, []string{"G", "end"}, onAllLists, always, "to the bottom (log: and follow)", ""},
+	{"moving", cmdTop, []string{"g", "home"}, onAllLists | onChoosers, always, "to the top", ""},
+	{"moving", cmdBottom, []string{"G", "end"}, onAllLists | onChoosers, always, "to the bottom (log: and follow)", ""},
 
 	{"screens", cmdOpen, []string{"enter", "l", "right"}, onLists, always, "open the connection", "open"},
 	{"screens", cmdBack, []string{"esc", "h", "left"}, onScreens | onHelp, always, "clear the filter, else go back", ""},
@@ -112,32 +145,65 @@ var bindings = []binding{
 	{"screens", cmdLeg, []string{"tab"}, onConnection, always, "the other leg of the same WebSocket", "other leg"},
 	{"screens", cmdHelp, []string{"?"}, onAllLists, always, "this help, and back", "help"},
 	{"screens", cmdQuit, []string{"q"}, onAllLists, always, "quit; asks while connections depend on it", "quit"},
-	{"screens", cmdInterrupt, []string{"ctrl+c"}, onAllLists | onFilter | onQuit | onDraining, always, "quit; a second time: at once", ""},
+	{"screens", cmdInterrupt, []string{"ctrl+c"}, onAllLists | onChoosers | onFilter | onQuit | onDraining, always, "quit; a second time: at once", ""},
 	{"screens", cmdSuspend, []string{"ctrl+z"}, onAllLists, whenElsewhere, "suspend (not where traffic runs through this process); fg brings it back", ""},
 
-	{"lists", cmdFilter, []string{"/"}, onFiltered, always, "show only what contains a text", "filter"},
+	{"replay", cmdPlay, []string{"p"}, onAllLists, whenReplay, "pause and play", "play"},
+	{"replay", cmdSeekBack, []string{"["}, onAllLists, whenPast, "10 s back", "seek"},
+	{"replay", cmdSeekOn, []string{"]"}, onAllLists, whenPast, "10 s on", ""},
+	{"replay", cmdSeekFarBack, []string{"{"}, onAllLists, whenPast, "1 min back", ""},
+	{"replay", cmdSeekFarOn, []string{"}"}, onAllLists, whenPast, "1 min on", ""},
+	{"replay", cmdFaster, []string{"+", "="}, onAllLists, whenPast, "faster, up to max", "speed"},
+	{"replay", cmdSlower, []string{"-"}, onAllLists, whenPast, "slower, down to 0.1", ""},
+	{"replay", cmdNextIncident, []string{"i"}, onAllLists, whenPast, "next incident: a drop, a refusal, a reload, an error", "incident"},
+	{"replay", cmdLastIncident, []string{"I"}, onAllLists, whenPast, "incident before", ""},
+	{"replay", cmdToStart, []string{"H"}, onAllLists, whenPast, "to the beginning of the recording", ""},
+	{"replay", cmdToEnd, []string{"L"}, onAllLists, whenPast, "to its end; attached: to what happens now", ""},
+
+	{"lists", cmdFilter, []string{"/"}, onFiltered, always, "filter: a text, /re/, or fields such as state:near idle:>30s", "filter"},
 	{"lists", cmdFollow, []string{"f"}, onFiltered, always, "follow: stay at what goes next, or at the newest line", "follow"},
+	{"lists", cmdFollow, []string{"f"}, onConnection, always, "follow its frames: stay at the newest", "follow"},
 	{"lists", cmdPin, []string{"space"}, onConnections | onConnection, always, "pin: on top of the list and never evicted", "pin"},
 	{"lists", cmdCopy, []string{"y"}, onScreens, always, "copy what is selected, of a finding its fix (OSC 52)", "copy"},
+	{"lists", cmdCopyJSON, []string{"Y"}, onConnection, always, "copy the whole connection as JSON, as report --json writes it", "copy JSON"},
+	{"lists", cmdUnfold, []string{"enter"}, onConnection, always, "show in full what is cut or the same on both legs, or not", "in full"},
+	{"lists", cmdNextSection, []string{"n"}, onConnection, always, "next section", "section"},
+	{"lists", cmdLastSection, []string{"N"}, onConnection, always, "section before", ""},
 	{"lists", cmdSort, []string{"s"}, onConnections, always, "sort by the next column", "sort"},
 	{"lists", cmdSortBack, []string{"<"}, onConnections, always, "sort by the column before", ""},
 	{"lists", cmdReverse, []string{"S"}, onConnections, always, "reverse the order", ""},
 	{"lists", cmdNextFlagged, []string{"n"}, onConnections, always, "next flagged: near, critical, past its limit, or a broken rule", "next flagged"},
 	{"lists", cmdLastFlagged, []string{"N"}, onConnections, always, "flagged one before", ""},
 	{"lists", cmdLastEnded, []string{"x"}, onConnections, always, "the one that ended last; again: the one before", "last ended"},
+	{"lists", cmdFlaggedFirst, []string{"F"}, onConnections, always, "flagged ones on top, whatever the order", ""},
+	{"lists", cmdGroup, []string{"o"}, onConnections, always, "group by target, client, leg, cause, or not", "group"},
+	{"lists", cmdItsConns, []string{"o"}, onFindings, always, "the finding's connections on the list", "its connections"},
+	{"lists", cmdItsLog, []string{"w"}, onFindings, always, "the log lines of its connections", "its log"},
+	{"lists", cmdFold, []string{"z"}, onLog, always, "fold lines that say the same, or not", "fold"},
+	{"lists", cmdAgeing, []string{"a"}, onConnections, always, "closed ones: all, of the last 10 min, of the last minute, none", ""},
+	{"lists", cmdColumns, []string{"c"}, onConnections, always, "choose the columns and their order", "columns"},
+	{"lists", cmdCopyCell, []string{"v"}, onConnections, always, "copy one value of the row", ""},
+	{"lists", cmdExport, []string{"e"}, onScreens, always, "save what the screen lists to a file", "export"},
+	{"lists", cmdMouse, []string{"m"}, onAllLists, always, "mouse on and off; off: the terminal selects text", ""},
+	{"lists", cmdTimes, []string{"t"}, onAllLists, always, "times: clock, UTC, how long ago, since the line before", ""},
 	{"lists", cmdReload, []string{"R"}, onAllLists, whenLive, "read the nginx configuration again (--nginx-conf)", ""},
 	{"lists", cmdPause, []string{"p"}, onAllLists, whenLive, "pause the screen; capture goes on", "pause"},
 
-	{"replay", cmdPlay, []string{"p"}, onAllLists, whenReplay, "pause and play", "play"},
-	{"replay", cmdSeekBack, []string{"["}, onAllLists, whenReplay, "10 s back", "seek"},
-	{"replay", cmdSeekOn, []string{"]"}, onAllLists, whenReplay, "10 s on", ""},
-	{"replay", cmdSeekFarBack, []string{"{"}, onAllLists, whenReplay, "1 min back", ""},
-	{"replay", cmdSeekFarOn, []string{"}"}, onAllLists, whenReplay, "1 min on", ""},
-	{"replay", cmdFaster, []string{"+", "="}, onAllLists, whenReplay, "faster, up to max", "speed"},
-	{"replay", cmdSlower, []string{"-"}, onAllLists, whenReplay, "slower, down to 0.1", ""},
+	{"choosing", cmdToggle, []string{"space", "enter"}, onColumns, always, "show the column, or not", ""},
+	{"choosing", cmdMoveUp, []string{"K", "shift+up"}, onColumns, always, "move the column to the left", ""},
+	{"choosing", cmdMoveDown, []string{"J", "shift+down"}, onColumns, always, "move the column to the right", ""},
+	{"choosing", cmdReset, []string{"r"}, onColumns, always, "the columns as they were", ""},
+	{"choosing", cmdCopy, []string{"y"}, onColumns, always, "copy the line for the configuration file", ""},
+	{"choosing", cmdOpen, []string{"enter", "y"}, onCells, always, "copy the value (OSC 52)", ""},
+	{"choosing", cmdCancel, []string{"esc", "q", "c"}, onColumns, always, "done", ""},
+	{"choosing", cmdCancel, []string{"esc", "q", "v"}, onCells, always, "copy nothing", ""},
 
 	{"filter", cmdKeep, []string{"enter"}, onFilter, always, "keep the filter", ""},
 	{"filter", cmdCancel, []string{"esc"}, onFilter | onQuit | onDraining, always, "take it back", ""},
+	{"filter", cmdComplete, []string{"tab"}, onFilter, always, "complete: fields, their words, values on the screen", ""},
+	{"filter", cmdCompleteBack, []string{"shift+tab"}, onFilter, always, "the completion before", ""},
+	{"filter", cmdEarlier, []string{"up"}, onFilter, always, "an earlier filter", ""},
+	{"filter", cmdLater, []string{"down"}, onFilter, always, "a later one", ""},
 	{"filter", cmdEdit, []string{"left", "right"}, onFilter, always, "move in it; home, end and the like as well", ""},
 	{"filter", cmdEdit, []string{"ctrl+w", "ctrl+u"}, onFilter, always, "rub out a word, or all before the cursor", ""},
 
@@ -155,7 +221,8 @@ var helpGroups = []struct {
 	{"moving", "Moving", always},
 	{"screens", "Screens", always},
 	{"lists", "Lists", always},
-	{"replay", "Replay", whenReplay},
+	{"replay", "Replay", whenPast},
+	{"choosing", "Choosing columns or a value", always},
 	{"filter", "While typing a filter", always},
 	{"quitting", "While asked about quitting", always},
 }
@@ -168,45 +235,8 @@ func (b *binding) in(mode Mode) bool {
 		return mode == Replay
 	case whenAttached:
 		return mode == Attached
-	case whenElsewhere:
+	case whenElsewhere, whenPast:
 		return mode != Live
 	}
 	return true
-}
-
-// lookUp finds what a key asks for at a place, or cmdNone.
-func lookUp(at scope, mode Mode, key string) command {
-	for i := range bindings {
-		b := &bindings[i]
-		if b.at&at == 0 || !b.in(mode) {
-			continue
-		}
-		for _, k := range b.keys {
-			if k == key {
-				return b.cmd
-			}
-		}
-	}
-	return cmdNone
-}
-
-// hints is the bottom line: the first key of each binding with a hint, as many
-// as fit; those that are always wanted stand at the right end.
-func hints(at scope, mode Mode, w int) line {
-	var left, right line
-	for i := range bindings {
-		b := &bindings[i]
-		if b.hint == "" || b.at&at == 0 || !b.in(mode) {
-			continue
-		}
-		if b.cmd == cmdHelp || b.cmd == cmdQuit {
-			right = right.add(stKey, "  "+b.keys[0]).add(stDim, " "+b.hint)
-		} else {
-			left = left.add(stKey, b.keys[0]).add(stDim, " "+b.hint+"  ")
-		}
-	}
-	for len(left) > 0 && left.width()+right.width() > w {
-		left = left[:len(left)-2]
-	}
-	return spread(left, right, w)
 }

@@ -10,7 +10,7 @@ import (
 // special are the keys with names, as Bubble Tea's parser makes them.
 var special = []tea.Key{
 	{Code: tea.KeyUp}, {Code: tea.KeyDown}, {Code: tea.KeyLeft}, {Code: tea.KeyRight}, {Code: tea.KeyPgUp}, {Code: tea.KeyPgDown},
-	{Code: tea.KeyHome}, {Code: tea.KeyEnd}, {Code: tea.KeyEnter}, {Code: tea.KeyEsc}, {Code: tea.KeyTab}, {Code: tea.KeyTab, Mod: tea.ModShift},
+	{Code: tea.KeyHome}, {Code: tea.KeyEnd}, {Code: tea.KeyEnter}, {Code: tea.KeyEsc}, {Code: tea.KeyTab}, {Code: tea.KeyTab, Mod: tea.ModShift}, {Code: tea.KeyUp, Mod: tea.ModShift}, {Code: tea.KeyDown, Mod: tea.ModShift},
 	{Code: tea.KeyBackspace}, {Code: tea.KeySpace, Text: " "}, {Code: tea.KeyDelete}, {Code: tea.KeyF1}, {Code: tea.KeyInsert},
 }
 
@@ -70,7 +70,7 @@ func TestKeysAreUniqueAndPossible(t *testing.T) {
 func TestEveryKeyIsInTheHelp(t *testing.T) {
 	for _, mode := range []Mode{Live, Replay} {
 		var h help
-		h.refresh(mode, 100, 20)
+		h.refresh(bindings, mode, 100, 20)
 		var b strings.Builder
 		for _, l := range h.page.lines {
 			for _, s := range l {

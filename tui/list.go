@@ -5,6 +5,7 @@ import (
 
 	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/ws"
 )
 
 // connList is the connections screen: an index over all conns and a window
@@ -14,6 +15,10 @@ type connList struct {
 	win    window[monitor.ID]
 	rows   []row // of the window, top to bottom
 	frozen map[monitor.ID]row
+	cols   columnSet
+	pulses pulses
+	stamps stamps
+	codes  map[ws.CloseCode]string // names of the application's own
 }
 
 // nearby is how many rows below the visible ones are looked at when one of
@@ -24,13 +29,17 @@ const nearby = 512
 const frozenMost = 4096
 
 func newConnList() connList {
-	return connList{index: newIndex(), win: window[monitor.ID]{follow: true}}
+	return connList{index: newIndex(), win: window[monitor.ID]{follow: true}, cols: defaultColumns()}
 }
 
 // arrange puts the list in order: the costly part of a refresh, done while
 // State is not held.
 func (l *connList) arrange(height int) {
-	l.win.height = height
+	if g := &l.index.groups; g.on() {
+		g.arrange(height)
+		return
+	}
+	l.win.height, l.win.awaits = height, l.index.stale > 0
 	l.index.arrange()
 	l.win.settle(l.index)
 	l.index.slice(l.win.top, l.win.top+height)
@@ -42,6 +51,9 @@ func (l *connList) arrange(height int) {
 // as they were; a row that comes into view only now is read now, and stays.
 func (l *connList) copy(s *monitor.State, paused bool) (again bool) {
 	x := l.index
+	if x.groups.on() {
+		return false
+	}
 	if !paused {
 		l.frozen = nil
 		if again = x.correct(s, l.visible()); again {
@@ -55,6 +67,7 @@ func (l *connList) copy(s *monitor.State, paused bool) (again bool) {
 	if paused {
 		l.freeze()
 	}
+	l.pulses.sweep()
 	return again
 }
 
@@ -73,7 +86,13 @@ func (l *connList) rowOf(s *monitor.State, e entry, paused bool) row {
 	if c == nil {
 		return row{id: e.id, seq: e.seq, gone: true, stage: closed}
 	}
-	return makeRow(s, c)
+	r := makeRow(s, c)
+	r.opened = l.stamps.short(r.openedAt, 0)
+	if name, ok := l.codes[r.verdict.Code]; ok {
+		r.verdict.CodeName = name
+	}
+	l.pulses.measure(&r, s.Now())
+	return r
 }
 
 func (l *connList) freeze() {
@@ -97,27 +116,82 @@ func (l *connList) selectedRow() *row {
 
 // key answers a command with an action.
 func (l *connList) key(c command, width int) action {
-	if l.win.command(l.index, c) {
+	if l.index.groups.on() {
+		if a, done := l.groupKey(c); done {
+			return a
+		}
+	} else if l.win.command(l.index, c) {
 		return nil
 	}
-	r := l.selectedRow()
+	x := l.index
 	switch c {
 	case cmdSort, cmdSortBack:
 		l.nextOrder(width, c == cmdSort)
 	case cmdReverse:
-		l.index.sortBy(l.index.by, !l.index.reverse)
+		x.sortBy(x.wish.by, !x.wish.reverse)
 	case cmdNextFlagged, cmdLastFlagged:
 		return l.toFlagged(c == cmdNextFlagged)
 	case cmdLastEnded:
 		return l.toEnded()
+	case cmdFlaggedFirst:
+		return l.flaggedFirst()
+	case cmdAgeing:
+		return l.nextAgeing()
+	case cmdGroup:
+		x.group(nextGrouping(x.groups.by))
+	case cmdColumns:
+		return openOverlay{columnsOverlay}
 	case cmdFilter:
-		return askFilter{l.index.filter}
+		return askFilter{}
 	case cmdBack:
-		l.index.find("")
-	case cmdOpen, cmdPin, cmdCopy:
-		return l.onRow(c, r)
+		return showFiltered{""}
+	case cmdOpen, cmdPin, cmdCopy, cmdCopyCell:
+		return l.onRow(c, l.selectedRow())
 	}
 	return nil
+}
+
+// groupKey answers what means something else while the list shows groups.
+func (l *connList) groupKey(c command) (a action, done bool) {
+	g := &l.index.groups
+	if g.win.command(g, c) {
+		return nil, true
+	}
+	switch c {
+	case cmdOpen:
+		if !g.win.any {
+			return say{"no group is selected"}, true
+		}
+		return showFiltered{g.term(g.win.sel)}, true
+	case cmdBack:
+		l.index.group(&groupings[0])
+		return nil, true
+	case cmdNextFlagged, cmdLastFlagged, cmdLastEnded, cmdSort, cmdSortBack, cmdReverse, cmdPin, cmdCopyCell:
+		return say{"not while grouped: enter shows the group's connections, esc all"}, true
+	case cmdCopy:
+		return copyText{"the group", g.facts()}, true
+	}
+	return nil, false
+}
+
+func (l *connList) flaggedFirst() action {
+	w := &l.index.wish
+	w.flagged = !w.flagged
+	l.index.outdate()
+	if w.flagged {
+		return say{"flagged ones on top"}
+	}
+	return say{"flagged ones where the order puts them"}
+}
+
+func (l *connList) nextAgeing() action {
+	w := &l.index.wish
+	w.ageing = nextAgeing(w.ageing)
+	l.index.outdate()
+	if w.ageing.name == "" {
+		return say{"closed connections stay on the list"}
+	}
+	return say{"showing " + w.ageing.name}
 }
 
 func (l *connList) onRow(c command, r *row) action {
@@ -128,16 +202,18 @@ func (l *connList) onRow(c command, r *row) action {
 		return openConn{r.id}
 	case c == cmdPin:
 		return togglePin{r.id}
+	case c == cmdCopyCell:
+		return openCells{*r}
 	}
 	return copyText{fmt.Sprintf("#%d", r.seq), r.facts()}
 }
 
 // nextOrder goes to the next order whose column is on the screen.
 func (l *connList) nextOrder(width int, forward bool) {
-	cols := layout(width)
+	cols := l.cols.layout(width)
 	at := 0
 	for i := range orders {
-		if &orders[i] == l.index.by {
+		if &orders[i] == l.index.wish.by {
 			at = i
 		}
 	}
@@ -184,8 +260,11 @@ func (l *connList) toEnded() action {
 
 // view draws the head and the rows.
 func (l *connList) view(w, h int) []line {
-	cols := layout(w - 1) // the first cell is the selection's mark
-	out := []line{append(one(stPlain, " "), heads(cols, l.index.by, l.index.reverse)...)}
+	if l.index.groups.on() {
+		return l.index.groups.view(w, h)
+	}
+	cols := l.cols.layout(w - 1) // the first cell is the selection's mark
+	out := []line{append(one(stPlain, " "), heads(cols, l.index.wish.by, l.index.wish.reverse)...)}
 	for i := range l.rows {
 		r := &l.rows[i]
 		if l.win.any && r.id == l.win.sel {
@@ -202,11 +281,14 @@ func (l *connList) view(w, h int) []line {
 
 func (l *connList) empty() line {
 	x := l.index
+	n := plural(uint64(len(x.entries)), "connection", "connections")
 	switch {
 	case x.stale > 0:
 		return one(stDim, " looking …")
-	case x.filter != "" && len(x.entries) > 0:
-		return one(stDim, fmt.Sprintf(" none of %s contains %q; esc shows all", plural(uint64(len(x.entries)), "connection", "connections"), printable.String(x.filter)))
+	case x.wish.filter != nil && len(x.entries) > 0:
+		return one(stDim, fmt.Sprintf(" none of %s passes the filter; esc shows all", n))
+	case len(x.entries) > 0:
+		return one(stDim, fmt.Sprintf(" none of %s: %s; a changes that", n, x.wish.ageing.name))
 	}
 	return one(stDim, " no WebSocket seen yet")
 }
@@ -214,18 +296,35 @@ func (l *connList) empty() line {
 // summary is the right end of the line of screens, shorter on a narrow one.
 func (l *connList) summary(w int) line {
 	x := l.index
-	t := &x.tally
-	out := line{}
-	if x.filter != "" {
-		out = out.add(stKey, "/"+printable.Truncate(printable.String(x.filter), w/4)+" ").add(stPlain, fmt.Sprintf("%s of %s  ", count(uint64(x.len())), count(uint64(len(x.entries)))))
-	}
-	if x.filter != "" && w < narrowAt {
+	out := l.wishes(w)
+	if x.wish.filter != nil && w < narrowAt {
 		return out
 	}
 	if p := x.pending(); p > 0.01 {
 		out = out.add(stDim, fmt.Sprintf("sorting %d %%  ", 100-int(p*100)))
 	}
-	out = out.add(stPlain, count(uint64(t.of(isLive)))+" live")
+	return append(out, x.tally.counts(w)...)
+}
+
+// wishes says what part of the conns the list shows.
+func (l *connList) wishes(w int) (out line) {
+	x := l.index
+	if x.wish.filter != nil {
+		out = out.add(stKey, "/"+printable.Truncate(printable.String(x.wish.filter.String()), w/4)+" ").
+			add(stPlain, fmt.Sprintf("%s of %s  ", count(uint64(x.len())), count(uint64(len(x.entries)))))
+	}
+	if w >= narrowAt && x.wish.ageing.name != "" {
+		out = out.add(stKey, x.wish.ageing.name+"  ")
+	}
+	if w >= narrowAt && x.groups.on() {
+		out = out.add(stKey, plural(uint64(x.groups.len()), "group", "groups")+" by "+x.groups.by.name+"  ")
+	}
+	return out
+}
+
+// counts are the numbers of live, flagged and closed conns.
+func (t *tally) counts(w int) line {
+	out := one(stPlain, count(uint64(t.of(isLive)))+" live")
 	for _, f := range []struct {
 		flag flags
 		st   style

@@ -41,7 +41,7 @@ func (x *index) before(a, b rank) bool {
 		return a.group < b.group
 	}
 	if a.num != b.num {
-		return (a.num < b.num) != x.reverse
+		return (a.num < b.num) != x.wish.reverse
 	}
 	if a.at == b.at {
 		return false
@@ -58,7 +58,7 @@ func (x *index) beforeByRest(a, b rank) bool {
 	}
 	e, o := &x.entries[a.at], &x.entries[b.at]
 	if e.text != o.text {
-		return (e.text < o.text) != x.reverse
+		return (e.text < o.text) != x.wish.reverse
 	}
 	return e.seq < o.seq
 }

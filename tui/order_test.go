@@ -32,7 +32,7 @@ func TestPartialOrderIsTheWholeOrder(t *testing.T) {
 					r.flags ^= isMatch
 				}
 			}
-			x.reverse = rnd.IntN(2) == 0 && !x.bounded || x.reverse && x.bounded
+			x.wish.reverse = rnd.IntN(2) == 0 && !x.bounded || x.wish.reverse && x.bounded
 			x.arrange()
 			checkOrder(t, x, rnd)
 		}

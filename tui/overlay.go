@@ -18,10 +18,13 @@ const (
 	filterOverlay
 	quitOverlay
 	drainOverlay
+	columnsOverlay
+	cellsOverlay
 )
 
 var overlayScopes = map[overlay]scope{
 	helpOverlay: onHelp, filterOverlay: onFilter, quitOverlay: onQuit, drainOverlay: onDraining,
+	columnsOverlay: onColumns, cellsOverlay: onCells,
 }
 
 func (m *Model) front() overlay {
@@ -75,30 +78,15 @@ func (m *Model) answer(c command) tea.Cmd {
 	return nil
 }
 
-// typed handles a key or a paste in the filter line.
-func (m *Model) typed(c command, msg tea.Msg) {
-	f := &m.filter
-	switch c {
-	case cmdKeep:
-		m.pop()
-	case cmdCancel:
-		f.begin(f.before)
-		m.pop()
-	default:
-		f.edit(msg)
-	}
-	text := strings.ToLower(f.text())
-	if m.at == logScreen {
-		m.logs.find(text)
-	} else {
-		m.list.index.find(text)
-	}
-}
-
 // box is the text of the overlay that lies over the middle, or nil.
-func (m *Model) box() []line {
+func (m *Model) box(h int) []line {
 	var text []line
 	switch m.front() {
+	case columnsOverlay:
+		text = m.chooser.box(&m.list.cols, m.w-1, m.w, h)
+		return append(text, nil, m.keys.choices(onColumns))
+	case cellsOverlay:
+		return append(m.cells.box(m.w, h), nil, m.keys.choices(onCells))
 	case quitOverlay:
 		n := plural(uint64(m.passing), "connection passes", "connections pass")
 		what := " through this wstap"
@@ -113,8 +101,8 @@ func (m *Model) box() []line {
 		return nil
 	}
 	var cancel []string
-	for i := range bindings {
-		b := &bindings[i]
+	for i := range m.keys {
+		b := &m.keys[i]
 		switch {
 		case b.at&overlayScopes[m.front()] == 0 || b.cmd == cmdInterrupt || !b.in(m.o.Mode):
 		case b.cmd == cmdCancel:

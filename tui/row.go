@@ -13,26 +13,35 @@ import (
 // row is what the list shows of one conn, copied out of State: safe text and
 // plain numbers, made for visible rows only.
 type row struct {
-	id        monitor.ID
-	seq, link uint64
-	tap       string
-	client    string
-	target    string
-	host      string
-	status    string
-	stage     stage
-	age, gap  time.Duration
-	frames    [2]uint64
-	bytes     [2]uint64
-	counting  bool
-	countdown monitor.Countdown
-	limit     string
-	verdict   monitor.Verdict // without evidence
-	settled   bool
-	pinned    bool
-	violating bool
-	closer    string // who is closing
-	gone      bool   // evicted since
+	id          monitor.ID
+	seq, link   uint64
+	tap         string
+	client      string
+	subprotocol string
+	key         string
+	target      string
+	host        string
+	server      string
+	status      string
+	opened      string // in the time mode of the screen
+	openedAt    monitor.Time
+	stage       stage
+	age, gap    time.Duration
+	longest     time.Duration // gap
+	frames      [2]uint64
+	bytes       [2]uint64
+	rate        float64 // frames a second, if rated
+	rated       bool
+	pulse       [pulseSeconds]uint64
+	counting    bool
+	countdown   monitor.Countdown
+	limit       string
+	verdict     monitor.Verdict // without evidence
+	settled     bool
+	pinned      bool
+	violating   bool
+	closer      string // who is closing
+	gone        bool   // evicted since
 }
 
 func makeRow(s *monitor.State, c *monitor.Conn) row {
@@ -40,11 +49,15 @@ func makeRow(s *monitor.State, c *monitor.Conn) row {
 	r := row{
 		id: c.ID, seq: c.Seq, tap: printable.String(c.Tap), client: printable.String(c.Client),
 		target: printable.String(targetOf(c)), host: printable.String(c.Host()),
-		status: statusOf(c), stage: stageOf(c), age: c.Age(now), gap: c.Gap(now),
-		settled: c.Settled, pinned: c.Pinned, violating: len(c.Sample.Violations) > 0,
+		server: printable.String(c.Server), openedAt: c.Opened,
+		status: statusOf(c), stage: stageOf(c), age: c.Age(now), gap: c.Gap(now), longest: c.Sample.LongestGap.Std(),
+		key: printable.String(c.Key()), settled: c.Settled, pinned: c.Pinned, violating: len(c.Sample.Violations) > 0,
 	}
 	if c.Link != nil {
 		r.link = c.Link.ID
+	}
+	if c.Answer != nil {
+		r.subprotocol = printable.String(c.Answer.Subprotocol)
 	}
 	for d := range r.frames {
 		r.frames[d] = c.Sample.Dir[d].FrameCount()

@@ -9,6 +9,7 @@ type window[K comparable] struct {
 	at     int  // place of sel at the last settle
 	top    int  // place of the first visible row
 	height int
+	awaits bool // the list is not whole yet: what is selected may yet come
 	follow bool // selection stays at the newest: the top, or the bottom
 	bottom bool // where the newest is
 }
@@ -33,6 +34,8 @@ func (w *window[K]) settle(l list[K]) {
 		w.put(l, w.newest(n))
 	case ok:
 		w.at = place
+	case w.any && w.awaits:
+		w.at = min(w.at, n-1)
 	default:
 		w.put(l, min(w.at, n-1))
 	}

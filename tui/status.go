@@ -185,12 +185,17 @@ func (m *Model) tabs(w int) line {
 		return spread(one(stTabOn, " ? help "), m.help.scroll.more(), w)
 	}
 	summary := m.screenSummary()
-	for _, name := range []func(screenID) string{tabFull, tabShort, tabNone} {
-		if l := m.tabLine(name); l.width()+summary.width()+2 <= w {
-			return spread(l, summary, w)
+	return spread(m.tabLine(m.tabNames(summary, w)), summary, w)
+}
+
+// tabNames is what the screens that are not shown are called, as the room allows.
+func (m *Model) tabNames(summary line, w int) func(screenID) string {
+	for _, name := range []func(screenID) string{tabFull, tabShort} {
+		if m.tabLine(name).width()+summary.width()+2 <= w {
+			return name
 		}
 	}
-	return spread(m.tabLine(tabNone), summary, w)
+	return tabNone
 }
 
 // tabLine is the screens; what the ones that are not shown are called depends
@@ -270,6 +275,9 @@ func (m *Model) segments(by brevity) (segs []line) {
 	if m.rec != "" {
 		add(stAccent, m.rec)
 	}
+	if m.times != TimeLocal {
+		add(stAccent, timeModes[m.times].says)
+	}
 	if m.following() {
 		add(stAccent, "follow")
 	}
@@ -287,7 +295,7 @@ func (m *Model) segments(by brevity) (segs []line) {
 }
 
 func (m *Model) following() bool {
-	return m.at == connectionsScreen && m.list.win.follow || m.at == logScreen && m.logs.win.follow
+	return m.at == connectionsScreen && m.list.win.follow || m.at == logScreen && m.logs.win.follow || m.at == connectionScreen && m.detail.follow
 }
 
 // flow lays segments out on n lines of w cells, as brief as it must be. What

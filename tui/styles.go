@@ -52,7 +52,9 @@ var (
 	}
 )
 
-func makeTheme(noColor, light bool) *theme {
+// makeTheme is the theme for a background, with what the configuration changes.
+// Without colour nothing is changed: the user asked for none.
+func makeTheme(noColor, light bool, changes map[string]string) *theme {
 	t := attributes
 	over := darkColours
 	if light {
@@ -61,6 +63,11 @@ func makeTheme(noColor, light bool) *theme {
 	for i, c := range over {
 		if c != "" && !noColor {
 			t[i] = c
+		}
+	}
+	for name, look := range changes {
+		if sgr, err := sgrOf(look); err == nil && !noColor {
+			t[styleNames[name]] = sgr
 		}
 	}
 	return &t

@@ -171,13 +171,6 @@ func round(d time.Duration) string {
 	return fmt.Sprintf("%.1fs", d.Seconds())
 }
 
-func clock(t monitor.Time) string {
-	if t.IsZero() {
-		return "–"
-	}
-	return t.Std().Format("15:04:05.000")
-}
-
 func clockShort(t monitor.Time) string {
 	if t.IsZero() {
 		return "--:--:--"

@@ -9,6 +9,7 @@ package tui
 
 import (
 	"context"
+	"io"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -42,6 +43,15 @@ type Options struct {
 	// Diagnose says what rules may look at beside the State, when a look begins; nil: nothing.
 	Diagnose func() diagnose.Options
 
+	// ConnJSON is a conn as report writes it; called while State is held. Nil: not possible.
+	ConnJSON func(*monitor.State, monitor.ID) []byte
+
+	// Save writes what the screen lists to a new file, whose name ends in name, and
+	// says where it is. It is called in a goroutine. Nil: not possible.
+	Save func(name string, write func(io.Writer) error) (path string, err error)
+
+	Config Config
+
 	NoColor bool // attributes only; else NO_COLOR in the environment decides
 	Light   bool // Light and Dark override what the terminal says of its background
 	Dark    bool
@@ -51,7 +61,8 @@ type Options struct {
 // PlayerStatus is where a replay stands.
 type PlayerStatus struct {
 	At, From, To  monitor.Time
-	Speed         float64 // +Inf: as fast as possible
+	Goal          monitor.Time // of a seek that is under way; zero: none
+	Speed         float64      // +Inf: as fast as possible
 	Paused, Ended bool
 }
 
@@ -61,6 +72,17 @@ type Player interface {
 	Pause(bool)
 	SetSpeed(float64)
 	Seek(monitor.Time)
+	// Timeline is what is known so far of the whole recording; it is asked for at
+	// every refresh. Zero: nothing is known.
+	Timeline() Timeline
+}
+
+// LivePlayer is a Player of the past of something that goes on: Read gives the
+// State of where it stands, or of now.
+type LivePlayer interface {
+	Player
+	Live() bool // it shows what happens now; Seek ends that
+	GoLive()
 }
 
 // Relay is the traffic that quitting would end.
@@ -115,32 +137,46 @@ type Model struct {
 	at, before screenID
 	overlays   []overlay
 
-	list   connList
-	detail detail
-	found  findingList
-	logs   logList
-	help   help
-	filter filterLine
-	status status
+	list    connList
+	detail  detail
+	found   findingList
+	logs    logList
+	help    help
+	filter  filterLine
+	status  status
+	chooser columnChooser
+	cells   cellList
+	times   TimeMode
+	keys    keymap
 
 	paused    bool
 	pausedAt  uint64 // Totals.Events
 	grace     int    // refreshes before the quit question takes an answer
 	draining  bool
-	passing   int          // Relay.Live at the last refresh
-	player    PlayerStatus // at the last refresh
+	passing   int // Relay.Live at the last refresh
+	replay    replay
+	mouse     mouse
 	rec       string
 	fault     *fault
 	notice    string
 	noticeFor int // refreshes it stays
 	pin       *monitor.ID
-	watched   monitor.ID
+	watched   []monitor.ID
 }
 
 // New returns the model of a dashboard, for Run and for tests.
 func New(o Options) *Model {
-	return &Model{o: o, theme: makeTheme(o.NoColor, o.Light), list: newConnList(), logs: newLogList(), filter: newFilterLine()}
+	m := &Model{
+		o: o, list: newConnList(), logs: newLogList(), filter: newFilterLine(),
+		keys: bindings.rebound(o.Config.Keys), times: o.Config.Times,
+	}
+	m.list.cols, m.list.codes = chosenColumns(o.Config.Columns), o.Config.codeNames()
+	m.paint(o.Light)
+	return m
 }
+
+// paint chooses the theme for a background.
+func (m *Model) paint(light bool) { m.theme = makeTheme(m.o.NoColor, light, m.o.Config.Theme) }
 
 // Init is called by Bubble Tea.
 func (m *Model) Init() tea.Cmd {
@@ -168,15 +204,22 @@ func (m *Model) update(msg tea.Msg) (cmd tea.Cmd) {
 	case tea.WindowSizeMsg:
 		m.w, m.h = msg.Width, msg.Height
 	case tea.BackgroundColorMsg:
-		m.theme = makeTheme(m.o.NoColor, !msg.IsDark())
+		m.paint(!msg.IsDark())
 	case tea.KeyPressMsg:
 		cmd = m.key(msg)
+	case tea.MouseMsg:
+		cmd = m.pointed(msg)
+	case clickOver:
+		m.forgetClick(msg)
+		return nil
 	case tea.PasteMsg:
 		if m.front() == filterOverlay {
 			m.typed(cmdNone, msg)
 		}
 	case drainedMsg:
 		cmd = tea.Quit
+	case savedMsg:
+		m.saved(msg)
 	default:
 		return nil
 	}
@@ -193,7 +236,7 @@ func (m *Model) scope() scope {
 }
 
 func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
-	c := lookUp(m.scope(), m.o.Mode, msg.String())
+	c := m.keys.lookUp(m.scope(), m.o.Mode, msg.String())
 	if c == cmdInterrupt {
 		if f := m.front(); f == quitOverlay || f == drainOverlay {
 			return tea.Quit
@@ -206,6 +249,8 @@ func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
 		return nil
 	case quitOverlay, drainOverlay:
 		return m.answer(c)
+	case columnsOverlay, cellsOverlay:
+		return m.choose(c)
 	case helpOverlay:
 		if c == cmdHelp || c == cmdBack {
 			m.pop()
@@ -233,7 +278,20 @@ func (m *Model) command(c command) tea.Cmd {
 	case cmdReload:
 		m.reload()
 		return nil
+	case cmdTimes:
+		m.times = m.times.next()
+		m.say(timeModes[m.times].says)
+		return nil
+	case cmdExport:
+		return m.export()
+	case cmdMouse:
+		m.toggleMouse()
+		return nil
 	case cmdPause:
+		if m.o.Replay != nil && !m.replay.live {
+			m.play(cmdPlay)
+			return nil
+		}
 		m.paused, m.pausedAt = !m.paused, m.status.events
 		return nil
 	case cmdConnections, cmdConnection, cmdFindings, cmdLog, cmdNextScreen, cmdLastScreen:
@@ -251,6 +309,7 @@ func (m *Model) command(c command) tea.Cmd {
 func (m *Model) screenKey(c command) action {
 	switch m.at {
 	case connectionsScreen:
+		m.replay.wanted = monitor.ID{} // the viewer moves
 		return m.list.key(c, m.w-1)
 	case connectionScreen:
 		return m.detail.key(c)
@@ -272,8 +331,9 @@ func (m *Model) refresh() {
 	if m.at == connectionsScreen {
 		m.refreshList(body - 1)
 	}
+	m.watchShown()
 	if m.front() == helpOverlay {
-		m.help.refresh(m.o.Mode, m.w, body)
+		m.help.refresh(m.keys, m.o.Mode, m.w, body)
 	}
 }
 
@@ -283,13 +343,15 @@ func (m *Model) copy(s *monitor.State, body int) {
 		m.list.index.touch(s, c)
 	}
 	m.status.refresh(s)
+	m.list.stamps = stamps{m.times, s.Now()}
+	m.logs.stamps, m.found.stamps = m.list.stamps, m.list.stamps
 	m.list.index.update(s, m.paused)
 	if !m.paused {
 		m.found.scanSome(s, m.o.Diagnose)
 	}
 	switch m.at {
 	case connectionScreen:
-		m.detail.refresh(s, m.w, body, m.paused && m.pin == nil)
+		m.detail.refresh(s, detailView{m.w, body, m.paused && m.pin == nil, m.times, m.found.all})
 	case findingsScreen:
 		m.found.refresh(s, body)
 	case logScreen:
@@ -302,6 +364,7 @@ func (m *Model) copy(s *monitor.State, body int) {
 // stand in wrong places.
 func (m *Model) refreshList(height int) {
 	again := true
+	m.chase()
 	for i := 0; i < 3 && again; i++ {
 		m.list.arrange(height)
 		m.o.Read(func(s *monitor.State) { again = m.list.copy(s, m.paused) })

@@ -25,9 +25,7 @@ func (m *Model) statusLines() int {
 
 func (m *Model) bodyHeight() int {
 	n := m.h - 2 - m.statusLines()
-	if m.o.Replay != nil {
-		n--
-	}
+	n -= m.barHeight()
 	if m.h >= hintsFrom {
 		n--
 	}
@@ -38,6 +36,9 @@ func (m *Model) bodyHeight() int {
 func (m *Model) View() tea.View {
 	var v tea.View
 	v.AltScreen = true
+	if !m.mouse.off {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
 	v.WindowTitle = "wstap " + printable.String(m.o.Title)
 	v.Content = m.guarded()
 	return v
@@ -56,16 +57,19 @@ func (m *Model) picture() string {
 	}
 	body := make([]line, m.bodyHeight())
 	copy(body, m.body(len(body)))
-	if box := m.box(); box != nil {
+	if m.front() == filterOverlay {
+		copy(body, m.filter.below(m.w))
+	}
+	if box := m.box(len(body)); box != nil {
 		lay(body, box, m.w)
 	}
 	lines := append([]line{m.header(m.w), m.tabs(m.w)}, body...)
 	if m.o.Replay != nil {
-		lines = append(lines, replayBar(m.player, m.w))
+		lines = append(lines, m.replay.view(m.w, m.barHeight(), m.barClock)...)
 	}
 	lines = append(lines, flow(m.segments, m.w, m.statusLines())...)
 	if m.h >= hintsFrom {
-		lines = append(lines, hints(m.scope(), m.o.Mode, m.w))
+		lines = append(lines, m.keys.hints(m.scope(), m.o.Mode, m.w))
 	}
 	var b strings.Builder
 	b.Grow(len(lines) * (m.w + 64))
@@ -89,7 +93,7 @@ func (m *Model) body(h int) []line {
 	case m.at == connectionsScreen:
 		return m.list.view(m.w, h)
 	case m.at == connectionScreen:
-		return m.detail.scroll.view(m.detail.page.lines)
+		return m.detail.view()
 	case m.at == findingsScreen:
 		return m.found.view(m.w, h)
 	}

@@ -33,7 +33,8 @@ func TestMarksDifferWithoutColour(t *testing.T) {
 func TestRowHasAsManyCellsAsColumns(t *testing.T) {
 	s := fixed()
 	for w := 1; w <= 240; w++ {
-		cols := layout(w)
+		set := defaultColumns()
+		cols := set.layout(w)
 		s.Conns(func(c *monitor.Conn) bool {
 			r := makeRow(s, c)
 			row := cells(cols, &r)
