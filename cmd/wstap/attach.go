@@ -29,7 +29,7 @@ type attachOptions struct {
 	capture        string
 	headless, json bool
 	runFor         time.Duration
-	noColor        bool
+	looks          screenLooks
 	ours           bool   // the relay was started by this command
 	name           string // of a relay on this machine
 }
@@ -71,7 +71,7 @@ Leaving the dashboard leaves the relay and its connections as they are.`,
 	f.BoolVar(&o.headless, "headless", false, "no dashboard: a line for each event")
 	f.BoolVar(&o.json, "json", false, "with --headless: events as NDJSON on standard output")
 	f.DurationVar(&o.runFor, "for", 0, "stop after this time")
-	f.BoolVar(&o.noColor, "no-color", false, "no colours (also: NO_COLOR)")
+	o.looks.flags(f)
 	return c
 }
 
@@ -108,16 +108,19 @@ type viewer struct {
 	feed    *feed.Feed
 	clients []*attach.Client
 	rec     *capture.Writer
-	known   chan struct{} // closed when the first relay's clock is known
-	once    sync.Once
-	gone    atomic.Pointer[error] // why no relay can be reached any more
+	clock   atomic.Pointer[attach.Client] // whose time is the screen's; nil: none is known
+	begin   chan struct{}                 // closed when there is something to show
+	begun   sync.Once
+	gone    chan struct{} // closed when no relay can be reached any more
+
+	mu     sync.Mutex // guards what follows
+	failed []error    // of relays that will not be tried again
 }
 
 // attachTo shows the relays at some URLs until the user leaves.
 func attachTo(urls []string, o attachOptions) error {
-	v := &viewer{o: o, known: make(chan struct{})}
-	v.feed = feed.New(v.now, monitor.Bounds{})
-	if err := v.connectTo(urls); err != nil {
+	v, err := newViewer(urls, o)
+	if err != nil {
 		return err
 	}
 	if err := v.record(); err != nil {
@@ -126,8 +129,20 @@ func attachTo(urls []string, o attachOptions) error {
 	return v.run()
 }
 
-// now is the clock of the first relay: State's time is that of its events.
-func (v *viewer) now() monitor.Time { return v.clients[0].RelayNow() }
+func newViewer(urls []string, o attachOptions) (*viewer, error) {
+	v := &viewer{o: o, begin: make(chan struct{}), gone: make(chan struct{})}
+	v.feed = feed.New(v.now, monitor.Bounds{})
+	return v, v.connectTo(urls)
+}
+
+// now is the clock of the relay that answered first: State's time is that of its
+// events. Until one has, it is ours.
+func (v *viewer) now() monitor.Time {
+	if c := v.clock.Load(); c != nil {
+		return c.RelayNow()
+	}
+	return monitor.TimeOf(time.Now())
+}
 
 func (v *viewer) connectTo(urls []string) error {
 	token, err := tokenFrom(v.o.tokenFile)
@@ -141,7 +156,7 @@ func (v *viewer) connectTo(urls []string) error {
 	for i, url := range urls {
 		c, err := attach.NewClient(attach.ClientOptions{
 			URL: url, Token: tokenFor(url, token), TLS: secure, Version: version(),
-			Emit: v.emit, Restore: v.restore, LastSample: v.lastSample,
+			Emit: v.feed.Emit, Restore: v.feed.Restore, LastSample: v.lastSample,
 			OnState: func(s attach.State) { v.state(i, s) },
 		})
 		if err != nil {
@@ -186,28 +201,6 @@ func (o *attachOptions) tls() (*tls.Config, error) {
 	return cfg, nil
 }
 
-// emit takes an event of any relay. With several, none may speak for all: a
-// baseline would replace what the others counted.
-func (v *viewer) emit(ev monitor.Event) bool {
-	if _, ok := ev.(*monitor.Baseline); ok && len(v.clients) > 1 {
-		return true
-	}
-	return v.feed.Emit(ev)
-}
-
-func (v *viewer) restore(evs []monitor.Event) {
-	if len(v.clients) > 1 {
-		kept := evs[:0:0]
-		for _, ev := range evs {
-			if _, ok := ev.(*monitor.Baseline); !ok {
-				kept = append(kept, ev)
-			}
-		}
-		evs = kept
-	}
-	v.feed.Restore(evs)
-}
-
 func (v *viewer) lastSample(id monitor.ID) (last monitor.Sample) {
 	v.feed.Read(func(s *monitor.State) {
 		if c := s.Conn(id); c != nil {
@@ -219,12 +212,14 @@ func (v *viewer) lastSample(id monitor.ID) (last monitor.Sample) {
 
 // state tells how it stands with a relay, as the health of a source.
 func (v *viewer) state(i int, s attach.State) {
-	if s.ClockKnown && i == 0 {
-		v.once.Do(func() { close(v.known) })
+	if s.ClockKnown {
+		v.clock.CompareAndSwap(nil, v.clients[i])
+	}
+	if s.ClockKnown || s.Err != nil { // else the first picture waits for the relay's time
+		v.begun.Do(func() { close(v.begin) })
 	}
 	if s.Phase == attach.Failed {
-		v.gone.Store(&s.Err)
-		v.once.Do(func() { close(v.known) })
+		v.giveUp(s.Err)
 	}
 	status, text := relayHealth(s)
 	name := v.o.name
@@ -232,6 +227,30 @@ func (v *viewer) state(i int, s attach.State) {
 		name = s.URL
 	}
 	v.feed.Emit(&monitor.Health{Header: monitor.Header{At: monitor.TimeOf(time.Now()).Add(s.ClockDiff)}, Name: "relay " + name, Status: status, Text: text})
+}
+
+// giveUp ends the session when the last relay has failed for good.
+func (v *viewer) giveUp(err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.failed = append(v.failed, err); len(v.failed) == len(v.clients) {
+		close(v.gone)
+	}
+}
+
+// failure is why there was nothing to show any more, or nil.
+func (v *viewer) failure() error {
+	select {
+	case <-v.gone:
+	default:
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.failed) == 1 {
+		return v.failed[0]
+	}
+	return errors.Join(v.failed...)
 }
 
 // clockWorth is the difference of two clocks that is worth a word.
@@ -242,15 +261,26 @@ func relayHealth(s attach.State) (monitor.HealthStatus, string) {
 	case s.Phase == attach.Live && s.Slow != "":
 		return monitor.HealthWarning, s.Slow
 	case s.Phase == attach.Live && s.ClockDiff.Abs() >= clockWorth:
-		return monitor.HealthOK, fmt.Sprintf("its clock is %s from ours", s.ClockDiff.Round(time.Millisecond))
+		return monitor.HealthWarning, clockWords(s.ClockDiff)
 	case s.Phase == attach.Live:
 		return monitor.HealthOK, "attached"
 	case s.Phase == attach.Ended:
 		return monitor.HealthWarning, "it has ended; what is shown is its last word"
+	case s.Phase == attach.Failed:
+		return monitor.HealthFailed, fmt.Sprint(s.Err)
 	case s.Err != nil:
 		return monitor.HealthWarning, fmt.Sprintf("%s: %v", s.Phase, s.Err)
 	}
 	return monitor.HealthOK, string(s.Phase)
+}
+
+// clockWords say how far a relay's clock is from ours. Its times stay as they are.
+func clockWords(diff time.Duration) string {
+	side := "ahead of"
+	if diff < 0 {
+		side = "behind"
+	}
+	return fmt.Sprintf("its clock is %s %s ours, and its times are not corrected", diff.Abs().Round(time.Millisecond), side)
 }
 
 func (v *viewer) record() (err error) {
@@ -273,7 +303,7 @@ func (v *viewer) run() (err error) {
 		if v.o.json {
 			v.feed.AddWriter(&ndjson{w: lines})
 		} else {
-			v.feed.AddWriter(report.NewLines(lines, report.Options{Source: "attach", Color: !v.o.noColor && colorful(os.Stdout)}))
+			v.feed.AddWriter(report.NewLines(lines, report.Options{Source: "attach", Color: !v.o.looks.noColor && colorful(os.Stdout)}))
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -284,7 +314,7 @@ func (v *viewer) run() (err error) {
 	feedCtx, stopFeed := context.WithCancel(context.Background())
 	feeding.Go(func() {
 		select {
-		case <-v.known:
+		case <-v.begin:
 		case <-ctx.Done():
 		}
 		v.feed.Run(feedCtx)
@@ -309,18 +339,16 @@ func (v *viewer) run() (err error) {
 func (v *viewer) show() error {
 	stop := newStopper(v.o.runFor, ends)
 	defer stop.close()
-	failed := make(chan struct{})
-	go func() { // until the clock is known, or the end
-		defer close(failed)
+	watched := make(chan struct{})
+	go func() { // until all relays have failed, or the end
+		defer close(watched)
 		select {
-		case <-v.known:
-			if v.gone.Load() != nil {
-				stop.leave()
-			}
+		case <-v.gone:
+			stop.leave()
 		case <-stop.first.Done():
 		}
 	}()
-	defer func() { <-failed }()
+	defer func() { <-watched }()
 	if v.o.headless {
 		<-stop.first.Done()
 	} else if err := v.screen(stop.first); err != nil {
@@ -328,25 +356,59 @@ func (v *viewer) show() error {
 		return err
 	}
 	stop.leave()
-	if err := v.gone.Load(); err != nil {
-		return *err
-	}
-	return nil
+	return v.failure()
 }
 
 func (v *viewer) screen(ctx context.Context) error {
 	o := tui.Options{
-		Read: v.feed.Read, Mode: tui.Attached, Title: v.title(), Version: version(), NoColor: v.o.noColor, Watch: v.watch,
+		Read: v.feed.Read, Mode: tui.Attached, Title: v.title(), Version: version(), Watch: bothLegs(v.feed.Read, v.watch),
 	}
 	if len(v.clients) == 1 && v.o.name != "" {
 		r := &remoteRelay{client: v.clients[0], feed: v.feed}
 		o.Relay, o.Reload = r, r.reload
+	}
+	if err := v.o.looks.apply(&o); err != nil {
+		return err
+	}
+	if v.mayLookBack(ctx) {
+		r := newRewind(v)
+		o.Read, o.Replay = r.Read, r
+		ctx, end := context.WithCancel(ctx)
+		var running sync.WaitGroup
+		running.Go(func() { r.run(ctx) })
+		defer running.Wait()
+		defer end()
 	}
 	err := tui.Run(ctx, o)
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
+}
+
+// welcomePatience is how long the first picture may wait for a relay's word on
+// whether it records.
+const welcomePatience = time.Second
+
+// mayLookBack says that a relay keeps a recording, or that none has said
+// anything yet.
+func (v *viewer) mayLookBack(ctx context.Context) bool {
+	t := time.NewTimer(welcomePatience)
+	defer t.Stop()
+	select {
+	case <-v.begin:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	silent := true
+	for _, c := range v.clients {
+		s := c.State()
+		if s.Past {
+			return true
+		}
+		silent = silent && s.Instance == 0
+	}
+	return silent
 }
 
 func (v *viewer) title() string {

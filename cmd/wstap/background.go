@@ -44,7 +44,7 @@ type readiness struct {
 }
 
 func addRelayFlags(f *pflag.FlagSet, o *liveOptions) {
-	f.BoolVar(&o.noCapture, "no-capture", false, "no recording (default: the last 256 MB or 24 h, in the state folder; not with --headless)")
+	f.BoolVar(&o.noCapture, "no-capture", false, "no recording (default: the last 256 MB or 24 h, in the state folder)")
 	f.BoolVar(&o.foreground, "foreground", false, "screen and relay in one process: what ends the screen ends the relay")
 	log := f.String("relay-log", "", "this is the relay of a screen, and its messages go to FILE")
 	f.MarkHidden("relay-log")
@@ -119,14 +119,18 @@ func (o *liveOptions) keepShort(file string) {
 	}
 }
 
-// asService lists a relay that a service manager runs, and lets it record, where
-// there is a folder for both.
+// isListed says that wstap attach, drain and stop are to find this relay.
+func (o *liveOptions) isListed() bool { return o.relay != nil || o.listed }
+
+// asService lists a relay in the foreground as one in the background is, and
+// lets it record. Where there is no folder for both, it does without and says so.
 func (o *liveOptions) asService() {
 	dir, err := attach.StateDir()
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
 	}
 	if err != nil {
+		o.notes = append(o.notes, fmt.Sprintf("wstap attach, drain and stop do not find this relay, and it keeps no recording unasked: the state folder: %v", err))
 		return
 	}
 	forgetOld(dir)
@@ -136,6 +140,9 @@ func (o *liveOptions) asService() {
 
 // tapInBackground starts the relay and shows it.
 func tapInBackground(c *cobra.Command, o liveOptions) error {
+	if err := o.looks.load(); err != nil {
+		return err
+	}
 	relay, words, err := startRelay(os.Args[1:], slices.Contains(o.errorLogs, "-"))
 	if err != nil {
 		return err
@@ -143,7 +150,7 @@ func tapInBackground(c *cobra.Command, o liveOptions) error {
 	for _, w := range words {
 		fmt.Fprintln(c.OutOrStdout(), w)
 	}
-	return attachTo([]string{relay.URL()}, attachOptions{noColor: o.noColor, ours: true, name: relay.Name})
+	return attachTo([]string{relay.URL()}, attachOptions{looks: o.looks, ours: true, name: relay.Name})
 }
 
 // startPatience is for how long a relay may read its configuration.

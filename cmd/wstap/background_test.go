@@ -23,12 +23,18 @@ type background struct {
 
 func startBackground(t *testing.T, args ...string) *background {
 	t.Helper()
+	return startBackgroundTo(t, echoServer(t), args...)
+}
+
+// startBackgroundTo taps what goes to server.
+func startBackgroundTo(t *testing.T, server string, args ...string) *background {
+	t.Helper()
 	addr, err := freeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &background{addr: addr}
-	b.screen = startScreen(t, 120, 24, append(append([]string{"tap"}, args...), "back@"+addr+"="+echoServer(t))...)
+	b.screen = startScreen(t, 120, 24, append(append([]string{"tap"}, args...), "back@"+addr+"="+server)...)
 	t.Cleanup(func() { b.stopIfLeft() })
 	b.until("back " + addr)
 	return b
@@ -226,6 +232,28 @@ func TestServedAndScraped(t *testing.T) {
 			t.Errorf("%q is to be seen", secret)
 		}
 	}
+}
+
+// TestScrapedFromTheSession: what events do not tell is wired, too.
+func TestScrapedFromTheSession(t *testing.T) {
+	addr, err := freeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := startWstap(t, "tap", "--headless", "--metrics", addr, "--read-timeout", "2s", "back@127.0.0.1:0="+echoServer(t))
+	dial(t, p.addr("back"), "/silent", nil)
+	eventually(t, "a silent connection is near its limit", func() bool { return strings.Contains(scrape(t, addr), "\nwstap_connections_near_limit 1\n") })
+	if got := scrape(t, addr); !strings.Contains(got, "\nwstap_recording_dropped_records_total 0\n") {
+		t.Errorf("nothing of the recording in\n%s", got)
+	}
+	p.stop()
+	p = startWstap(t, "tap", "--headless", "--metrics", addr, "--no-capture", "back@127.0.0.1:0="+echoServer(t))
+	p.addr("back")
+	eventually(t, "it is scraped", func() bool { return strings.Contains(scrape(t, addr), "\nwstap_connections_near_limit 0\n") })
+	if got := scrape(t, addr); strings.Contains(got, "wstap_recording_dropped") {
+		t.Errorf("there is no recording to tell of\n%s", got)
+	}
+	p.stop()
 }
 
 func scrape(t *testing.T, addr string) string {

@@ -119,14 +119,15 @@ func (c *conf) role(listen, upstream tap.Addr) monitor.Role {
 	return diagnose.RoleOf(c.config(), listen.Text, upstream.Text)
 }
 
-// notes are shown while they hold: what a front tap disturbs.
-func (c *conf) notes(taps []monitor.TapInfo) (notes []string) {
+// notes are shown while they hold: what a front tap disturbs. sendsProxy has the
+// names of the taps that send the PROXY protocol.
+func (c *conf) notes(taps []monitor.TapInfo, sendsProxy map[string]bool) (notes []string) {
 	if c == nil {
 		return nil
 	}
 	cfg := c.config()
 	for _, t := range taps {
-		notes = append(notes, diagnose.FrontTapDisturbs(cfg, t)...)
+		notes = append(notes, diagnose.FrontTapDisturbs(cfg, t, sendsProxy[t.Name])...)
 	}
 	return notes
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -43,10 +44,13 @@ type countingServer struct {
 	got atomic.Int64
 }
 
-func newCountingServer(t *testing.T) *countingServer {
+func newCountingServer(t *testing.T, config *tls.Config) *countingServer {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if config != nil {
+		l = tls.NewListener(l, config)
 	}
 	s := &countingServer{Listener: l}
 	t.Cleanup(func() { l.Close() })
@@ -79,10 +83,22 @@ const upgradeHead = "GET /split HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nCon
 // all frames in one piece; the report counts what was sent.
 func TestCountsWhateverTheSplits(t *testing.T) {
 	t.Parallel()
-	srv := newCountingServer(t)
+	countWhateverTheSplits(t, newCountingServer(t, nil), "", func(c net.Conn) net.Conn { return c })
+}
+
+// TestCountsOverTLS: the same through a tap that speaks TLS on both sides.
+func TestCountsOverTLS(t *testing.T) {
+	t.Parallel()
+	pair := newPair(t)
+	countWhateverTheSplits(t, newCountingServer(t, pair.server), "https://", func(c net.Conn) net.Conn { return tls.Client(c, pair.client) },
+		"--tls-cert", pair.cert, "--tls-key", pair.key, "--upstream-ca", pair.cert)
+}
+
+func countWhateverTheSplits(t *testing.T, srv *countingServer, scheme string, over func(net.Conn) net.Conn, args ...string) {
 	rec := filepath.Join(t.TempDir(), "rec.mcap")
-	p := startWstap(t, "tap", "--headless", "--capture", rec, "back@127.0.0.1:0="+srv.Addr().String())
-	c := rawDial(t, p.addr("back"))
+	args = append([]string{"tap", "--headless", "--capture", rec, "back@127.0.0.1:0=" + scheme + srv.Addr().String()}, args...)
+	p := startWstap(t, args...)
+	c := over(rawDial(t, p.addr("back")))
 	io.WriteString(c, upgradeHead)
 	br := bufio.NewReader(c)
 	if resp, err := http.ReadResponse(br, nil); err != nil || resp.StatusCode != 101 {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,6 +29,7 @@ import (
 // nginx's configuration read by wstap.
 type site struct {
 	t       *testing.T
+	opts    siteOptions
 	wstap   *process
 	proc    *nginxrun.Process // nginx
 	front   string            // for clients
@@ -43,22 +45,51 @@ type siteOptions struct {
 	http    string
 	main    string
 	args    []string
+	way     way   // where TLS is spoken, with
+	pair    *pair // for certificates
+	asIs    bool  // http is not changed for the way
+}
+
+// overTLS makes the http block one for the way.
+func (o *siteOptions) overTLS() string {
+	http := o.http
+	if o.way.nginx && !o.asIs {
+		http = strings.ReplaceAll(http, "listen ‹nginx›;", fmt.Sprintf("listen ‹nginx› ssl; ssl_certificate %s; ssl_certificate_key %s;", o.pair.cert, o.pair.key))
+	}
+	if o.way.pass && !o.asIs {
+		http = strings.ReplaceAll(http, "http://‹", "https://‹")
+	}
+	return http
+}
+
+// tapFlags are those of a tap that has TLS on one side or both: in towards
+// whoever connects, out towards its upstream.
+func (o *siteOptions) tapFlags(tap string, in, out bool) (flags []string) {
+	if in {
+		flags = append(flags, "--tls-cert", tap+":"+o.pair.cert, "--tls-key", tap+":"+o.pair.key)
+	}
+	if out && !slices.Contains(o.args, "--upstream-ca") {
+		flags = append(flags, "--upstream-ca", tap+":"+o.pair.cert)
+	}
+	return flags
 }
 
 func newSite(t *testing.T, o siteOptions) *site {
 	t.Helper()
 	needNginx(t)
 	dir := t.TempDir()
-	s := &site{t: t, nginx: placeFor(t), front: placeFor(t), back: map[string]string{}, capture: filepath.Join(dir, "rec.mcap")}
+	s := &site{t: t, opts: o, nginx: placeFor(t), front: placeFor(t), back: map[string]string{}, capture: filepath.Join(dir, "rec.mcap")}
 	args := []string{"tap", "--headless", "--capture", s.capture, "--error-log", filepath.Join(dir, "logs", "error.log"),
-		"--nginx-conf", filepath.Join(dir, "nginx.conf"), "front@" + s.front + "=" + s.nginx}
+		"--nginx-conf", filepath.Join(dir, "nginx.conf"), "front@" + s.front + "=" + scheme(o.way.nginx) + s.nginx}
+	args = append(args, o.tapFlags("front", o.way.client, o.way.nginx)...)
 	places := []string{"‹nginx›", s.nginx}
 	for name, server := range o.servers {
 		s.back[name] = placeFor(t)
 		places = append(places, "‹"+name+"›", s.back[name])
-		args = append(args, "back:"+name+"@"+s.back[name]+"="+server)
+		args = append(args, "back:"+name+"@"+s.back[name]+"="+scheme(o.way.server)+server)
+		args = append(args, o.tapFlags(name, o.way.pass, o.way.server)...)
 	}
-	conf := nginxrun.Config{Main: "error_log logs/error.log info;\n" + o.main, HTTP: strings.NewReplacer(places...).Replace(o.http)}
+	conf := nginxrun.Config{Main: "error_log logs/error.log info;\n" + o.main, HTTP: strings.NewReplacer(places...).Replace(o.overTLS())}
 	if err := conf.Write(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -82,10 +113,31 @@ func placeFor(t *testing.T) string {
 	return addr
 }
 
+// dialer is how clients reach a target.
+func (s *site) dialer(target string) (d websocket.Dialer, url string) {
+	if !s.opts.way.client {
+		return d, "ws://" + s.front + target
+	}
+	d.TLSClientConfig = s.opts.pair.client
+	return d, "wss://" + s.front + target
+}
+
+func (s *site) dial(target string) *websocket.Conn {
+	s.t.Helper()
+	d, url := s.dialer(target)
+	c, _, err := d.Dial(url, nil)
+	if err != nil {
+		s.t.Fatalf("dial %s: %v", url, err)
+	}
+	s.t.Cleanup(func() { c.Close() })
+	return c
+}
+
 // refusedWith dials and wants an answer that is no 101.
 func (s *site) refusedWith(target string, status int) {
 	s.t.Helper()
-	_, resp, err := websocket.DefaultDialer.Dial("ws://"+s.front+target, nil)
+	d, url := s.dialer(target)
+	_, resp, err := d.Dial(url, nil)
 	if err == nil || resp == nil || resp.StatusCode != status {
 		s.t.Fatalf("dial %s: %v %v, want status %d", target, err, resp, status)
 	}
@@ -156,6 +208,7 @@ func TestFieldDropAfterReadTimeout(t *testing.T) {
 	if err := drain(c); !websocket.IsCloseError(err, websocket.CloseAbnormalClosure) {
 		t.Errorf("the client saw %v, want 1006", err)
 	}
+	c.Close() // or the tap waits for it at the end
 	s.until(2, "idle_timeout")
 	d := s.report()
 	for _, c := range d.Conns {
@@ -364,6 +417,7 @@ func TestFieldLogLevelBlind(t *testing.T) {
 	s := newStack(t, stackOptions{server: echoServer(t), level: "error", location: "proxy_read_timeout 1s;", args: []string{"--read-timeout", "1s"}})
 	c := dial(t, s.front, "/silent", nil)
 	drain(c)
+	c.Close()
 	eventually(t, "both verdicts", func() bool { return strings.Count(s.wstap.out.String(), "idle_timeout") >= 2 })
 	d := s.report()
 	for _, c := range d.Conns {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,7 +29,11 @@ proxy_set_header Connection $connection_upgrade; proxy_set_header Host $host; pr
 // by a finding.
 func TestHealthyTrafficIsNotBlamed(t *testing.T) {
 	t.Parallel()
-	d := healthyReport(t)
+	judgeHealthy(t, healthyReport(t, way{}))
+}
+
+func judgeHealthy(t *testing.T, d *report.Document) {
+	t.Helper()
 	if len(d.Conns) != 2*healthyConns || d.Totals.Links != healthyConns {
 		t.Errorf("%d conns, %d links", len(d.Conns), d.Totals.Links)
 	}
@@ -57,13 +62,14 @@ func TestHealthyTrafficIsNotBlamed(t *testing.T) {
 // through a correct nginx that talk, outlive a reload without
 // worker_shutdown_timeout, are closed by half of the clients, of which a few
 // just leave, and for the rest by the server's deploy.
-func healthyReport(t *testing.T) *report.Document {
+func healthyReport(t *testing.T, w way) *report.Document {
 	t.Helper()
 	deploy := make(chan struct{})
-	s := newSite(t, siteOptions{servers: map[string]string{"app": deployServer(t, deploy)}, http: correct})
+	pair := newPair(t)
+	s := newSite(t, siteOptions{servers: map[string]string{"app": deployServer(t, pair.serverIf(w.server), deploy)}, http: correct, way: w, pair: pair})
 	clients := make([]*websocket.Conn, healthyConns)
 	for i := range clients {
-		clients[i] = dial(t, s.front, fmt.Sprintf("/ws/%d", i), nil)
+		clients[i] = s.dial(fmt.Sprintf("/ws/%d", i))
 		exchange(t, clients[i])
 	}
 	s.proc.Signal(syscall.SIGHUP)
@@ -102,8 +108,8 @@ func exchange(t *testing.T, c *websocket.Conn) {
 
 // deployServer echoes, and tells its clients to go when it is deployed: half of
 // the odd paths by 1001, the others by 1012.
-func deployServer(t *testing.T, deploy <-chan struct{}) string {
-	return serve(t, func(c *websocket.Conn, path string) {
+func deployServer(t *testing.T, config *tls.Config, deploy <-chan struct{}) string {
+	return serveOver(t, config, func(c *websocket.Conn, path string) {
 		code := websocket.CloseGoingAway
 		if n, _ := strconv.Atoi(filepath.Base(path)); n%4 == 1 {
 			code = websocket.CloseServiceRestart

@@ -40,6 +40,8 @@ type live struct {
 	out   *lineWriter // standard output; its reader may have stopped reading
 	serve *serving    // nil: nobody can attach or scrape
 
+	sendsProxy map[string]bool // the names of the taps that send the PROXY protocol
+
 	sources  sync.WaitGroup // log sources, and who reads the configuration again
 	stopLogs context.CancelFunc
 	feeding  sync.WaitGroup
@@ -74,7 +76,7 @@ type liveOptions struct {
 	maxConns                int
 	hangup                  onHangup
 	notes                   []string
-	noColor                 bool
+	looks                   screenLooks
 	source                  string // for the summary
 	title                   string // for the dashboard
 }
@@ -84,7 +86,7 @@ func newLive(o liveOptions) (*live, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &live{opts: o, clock: newClock(), redac: redact.New(randomBytes(32))}
+	l := &live{opts: o, clock: newClock(), sendsProxy: map[string]bool{}, redac: redact.New(randomBytes(32))}
 	l.feed = feed.New(l.clock.Now, monitor.Bounds{})
 	l.hub = &observe.Hub{
 		Instance: monitor.Instance(binary.LittleEndian.Uint64(randomBytes(8))),
@@ -138,6 +140,11 @@ func (l *live) listen(specs []tap.Spec) error {
 		return err
 	}
 	l.tap = append(l.tap, s)
+	for _, spec := range specs {
+		if spec.SendProxy {
+			l.sendsProxy[spec.Name] = true
+		}
+	}
 	return nil
 }
 
@@ -205,7 +212,7 @@ func (l *live) limits() {
 
 // notes are what a reader must know of this run, as long as it holds.
 func (l *live) notes() []string {
-	notes := append(slices.Clone(l.opts.notes), l.opts.conf.notes(l.taps())...)
+	notes := append(slices.Clone(l.opts.notes), l.opts.conf.notes(l.taps(), l.sendsProxy)...)
 	for _, s := range l.tap {
 		notes = append(notes, s.Notes()...)
 	}
@@ -239,7 +246,13 @@ func (l *live) record(hello *monitor.Hello) error {
 			l.feed.Emit(&monitor.Health{Header: l.head(), Name: "capture", Status: status, Text: text})
 		},
 	})
-	if err != nil {
+	switch {
+	case err != nil && l.opts.keptShort: // nobody asked for it: traffic comes first
+		l.opts.notes = append(l.opts.notes, fmt.Sprintf("nothing is recorded: %v", err))
+		hello.Notes, l.rec, l.opts.capture, l.opts.keptShort = l.notes(), nil, "", false
+		l.hub.Records = !l.opts.headless
+		return nil
+	case err != nil:
 		return err
 	}
 	l.feed.AddWriter(l.rec)
@@ -352,11 +365,15 @@ func (l *live) beside() diagnose.Options {
 
 // screen shows the dashboard until the user leaves.
 func (l *live) screen(ctx context.Context) error {
-	err := tui.Run(ctx, tui.Options{
+	o := tui.Options{
 		Read: l.feed.Read, Mode: tui.Live, Title: l.opts.title, Relay: l,
-		Recording: l.recording, Version: version(), NoColor: l.opts.noColor, Reload: l.opts.conf.reloader(),
-		Diagnose: l.beside,
-	})
+		Recording: l.recording, Version: version(), Reload: l.opts.conf.reloader(),
+		Diagnose: l.beside, Watch: bothLegs(l.feed.Read, l.hub.Watch),
+	}
+	if err := l.opts.looks.apply(&o); err != nil {
+		return err
+	}
+	err := tui.Run(ctx, o)
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -271,8 +272,13 @@ func readReport(t *testing.T, file string) *report.Document {
 
 // serve runs a WebSocket server of gorilla's; each gets a connection and its path.
 func serve(t *testing.T, each func(c *websocket.Conn, path string)) string {
+	return serveOver(t, nil, each)
+}
+
+// serveOver is serve, over TLS if there is a configuration.
+func serveOver(t *testing.T, config *tls.Config, each func(c *websocket.Conn, path string)) string {
 	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := up.Upgrade(w, r, nil)
 		if err != nil {
 			return
@@ -280,6 +286,11 @@ func serve(t *testing.T, each func(c *websocket.Conn, path string)) string {
 		defer c.Close()
 		each(c, r.URL.Path)
 	}))
+	if srv.TLS = config; config != nil {
+		srv.StartTLS()
+	} else {
+		srv.Start()
+	}
 	t.Cleanup(srv.CloseClientConnections)
 	t.Cleanup(srv.Close)
 	return srv.Listener.Addr().String()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -133,6 +134,41 @@ func TestServerDown(t *testing.T) {
 // report counts is what was sent.
 func TestPeers(t *testing.T) {
 	t.Parallel()
+	eachPeer(t, nil, func(t *testing.T) *stack {
+		return newStack(t, stackOptions{server: nodeServer(t, filepath.Join("..", "..", "testdata", "peers", "node", "server.js"))})
+	})
+}
+
+// TestPeersOverTLS: the same over wss, with nginx encrypting anew.
+func TestPeersOverTLS(t *testing.T) {
+	pair := newPair(t)
+	t.Setenv("NODE_EXTRA_CA_CERTS", pair.cert)
+	t.Setenv("SSL_CERT_FILE", pair.cert) // OpenSSL's, for Python
+	eachPeer(t, pair.client, func(t *testing.T) *stack {
+		return newStack(t, stackOptions{
+			server: "https://" + serveOver(t, pair.server, echoMessages), tls: fmt.Sprintf("ssl_certificate %s; ssl_certificate_key %s", pair.cert, pair.key),
+			args: []string{"--tls-cert", pair.cert, "--tls-key", pair.key, "--upstream-ca", pair.cert},
+		})
+	})
+}
+
+// echoMessages is a server's part of a connection.
+func echoMessages(c *websocket.Conn, _ string) {
+	for {
+		typ, p, err := c.ReadMessage()
+		if err != nil || c.WriteMessage(typ, p) != nil {
+			return
+		}
+	}
+}
+
+// eachPeer runs every client against a stack of its own, over TLS if there is a
+// configuration.
+func eachPeer(t *testing.T, config *tls.Config, start func(*testing.T) *stack) {
+	scheme := "ws://"
+	if config != nil {
+		scheme = "wss://"
+	}
 	const texts, binaries, pings = 12, 9, 5
 	args := []string{fmt.Sprint(texts), fmt.Sprint(binaries), fmt.Sprint(pings)}
 	peers := filepath.Join("..", "..", "testdata", "peers")
@@ -146,12 +182,14 @@ func TestPeers(t *testing.T) {
 		{"python", func(t *testing.T, url string) {
 			runPeer(t, "/usr/bin/python3", append([]string{filepath.Join(peers, "python", "client.py"), url}, args...)...)
 		}},
-		{"go", func(t *testing.T, url string) { goPeer(t, url, texts, binaries, pings) }},
+		{"go", func(t *testing.T, url string) { goPeer(t, url, config, texts, binaries, pings) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			s := newStack(t, stackOptions{server: nodeServer(t, filepath.Join(peers, "node", "server.js"))})
-			tt.run(t, "ws://"+s.front+"/"+tt.name)
+			if config == nil { // TLS has an environment of its own
+				t.Parallel()
+			}
+			s := start(t)
+			tt.run(t, scheme+s.front+"/"+tt.name)
 			eventually(t, "both ends", func() bool { return strings.Count(s.wstap.out.String(), "close_handshake") >= 2 })
 			d := s.report()
 			if len(d.Conns) != 2 {
@@ -213,8 +251,8 @@ func nodeServer(t *testing.T, script string) string {
 	return "127.0.0.1:" + port
 }
 
-func goPeer(t *testing.T, url string, texts, binaries, pings int) {
-	d := websocket.Dialer{WriteBufferSize: 1 << 20} // a smaller one makes continuation frames
+func goPeer(t *testing.T, url string, config *tls.Config, texts, binaries, pings int) {
+	d := websocket.Dialer{TLSClientConfig: config, WriteBufferSize: 1 << 20} // a smaller one makes continuation frames
 	c, _, err := d.Dial(url, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 
 func replayCommand() *cobra.Command {
 	var speed string
-	var noColor bool
+	var looks screenLooks
 	c := &cobra.Command{
 		Use:   "replay FILE ...",
 		Short: "a recording in the dashboard, with play, pause, speed and seek",
@@ -30,11 +30,11 @@ func replayCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runReplay(args, n, noColor)
+			return runReplay(args, n, looks)
 		},
 	}
 	c.Flags().StringVar(&speed, "speed", "1", "times its own speed, or max")
-	c.Flags().BoolVar(&noColor, "no-color", false, "no colours (also: NO_COLOR)")
+	looks.flags(c.Flags())
 	return c
 }
 
@@ -49,8 +49,11 @@ func parseSpeed(s string) (float64, error) {
 	return n, nil
 }
 
-func runReplay(files []string, speed float64, noColor bool) error {
+func runReplay(files []string, speed float64, looks screenLooks) error {
 	if err := noneTwice(files); err != nil {
+		return err
+	}
+	if err := looks.load(); err != nil {
 		return err
 	}
 	r, err := capture.Open(files...)
@@ -66,9 +69,14 @@ func runReplay(files []string, speed float64, noColor bool) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { p.Run(ctx) })
-	err = tui.Run(ctx, tui.Options{
-		Read: p.Read, Mode: tui.Replay, Title: title(files), Replay: screenPlayer{p}, Version: version(), NoColor: noColor,
-	})
+	look := newOverview(files)
+	wg.Go(func() { look.run(ctx) })
+	o := tui.Options{
+		Read: p.Read, Mode: tui.Replay, Title: title(files), Replay: screenPlayer{p, look}, Version: version(),
+	}
+	if err = looks.apply(&o); err == nil {
+		err = tui.Run(ctx, o)
+	}
 	cancel()
 	wg.Wait()
 	if e := p.Position().Err; err == nil && e != nil {
@@ -89,9 +97,12 @@ func title(files []string) string {
 }
 
 // screenPlayer is a feed.Player as the dashboard sees it.
-type screenPlayer struct{ *feed.Player }
+type screenPlayer struct {
+	*feed.Player
+	*overview
+}
 
 func (p screenPlayer) Status() tui.PlayerStatus {
 	s := p.Position()
-	return tui.PlayerStatus{At: s.At, From: s.From, To: s.To, Speed: s.Speed, Paused: s.Paused, Ended: s.Ended}
+	return tui.PlayerStatus{At: s.At, Goal: s.Goal, From: s.From, To: s.To, Speed: s.Speed, Paused: s.Paused, Ended: s.Ended}
 }

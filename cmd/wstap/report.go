@@ -27,7 +27,8 @@ func reportCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.json, "json", false, "one JSON object, version 1")
 	c.Flags().BoolVar(&o.all, "all", false, "every unusual connection, not only the first of each cause")
-	c.Flags().StringVar(&o.failOn, "fail-on", string(never), "exit code 1 if a finding has this severity or a graver one: error, warning, info")
+	c.Flags().StringVar(&o.filter, "filter", "", filterHelp)
+	c.Flags().StringVar(&o.failOn, "fail-on", string(never), "exit code 1 if a finding that is listed has this severity or a graver one: error, warning, info")
 	c.Flags().StringVar(&o.nginxConf, "nginx-conf", "", "nginx.conf, or the output of nginx -T, to judge the recording by (default: as it was while recording)")
 	c.Flags().StringVar(&o.nginxVersion, "nginx-version", "", "version of nginx, which selects its defaults")
 	return c
@@ -35,7 +36,7 @@ func reportCommand() *cobra.Command {
 
 type reportOptions struct {
 	json, all               bool
-	failOn                  string
+	filter, failOn          string
 	nginxConf, nginxVersion string
 }
 
@@ -46,6 +47,10 @@ var reportBounds = monitor.Bounds{Conns: 1_000_000, Closed: 1_000_000, Logs: 1_0
 
 func runReport(out, errOut io.Writer, files []string, opts reportOptions) error {
 	failOn, err := severityOf(opts.failOn)
+	if err != nil {
+		return err
+	}
+	keep, err := parseConnFilter(opts.filter)
 	if err != nil {
 		return err
 	}
@@ -72,6 +77,7 @@ func runReport(out, errOut io.Writer, files []string, opts reportOptions) error 
 		print = report.JSON
 	}
 	o := report.Options{Source: strings.Join(files, " "), Color: colorful(out), All: opts.all, Findings: diagnose.Run(s, look)}
+	keep.apply(&o, s)
 	if e := print(out, s, o); e != nil {
 		return e
 	}

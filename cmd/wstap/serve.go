@@ -144,7 +144,7 @@ type serving struct {
 // startServing begins to listen; viewers get events as soon as the feed runs.
 func (l *live) startServing(hello *monitor.Hello) error {
 	o := &l.opts.serving
-	if len(o.serve) == 0 && o.metrics == "" && l.opts.relay == nil {
+	if len(o.serve) == 0 && o.metrics == "" && !l.opts.isListed() {
 		return nil
 	}
 	s := &serving{live: l}
@@ -171,11 +171,11 @@ func (s *serving) begin(o *serveOptions, hello *monitor.Hello) error {
 		s.token = token
 	}
 	l := s.live
-	if len(o.serve) > 0 || l.opts.relay != nil {
+	if len(o.serve) > 0 || l.opts.isListed() {
 		s.server = attach.NewServer(attach.ServerOptions{
 			Hello: hello, Version: version(), Now: l.clock.Now, Token: token, AllowOrigins: o.origins,
 			Snapshot: func() []monitor.Event { return l.feed.Snapshot(keyframeClosed) },
-			Past:     l.past(), Control: s.control, AllowControl: true,
+			Past:     l.past(), Watch: l.hub.Watch, Control: s.control, AllowControl: true,
 			OnHealth: func(status monitor.HealthStatus, text string) {
 				l.feed.Emit(&monitor.Health{Header: l.head(), Name: "viewers", Status: status, Text: text})
 			},
@@ -187,8 +187,11 @@ func (s *serving) begin(o *serveOptions, hello *monitor.Hello) error {
 			return err
 		}
 	}
-	if err := s.register(hello); err != nil && l.opts.relay != nil {
-		return err // a service does without the list
+	if err := s.register(hello); err != nil {
+		if l.opts.relay != nil {
+			return err
+		}
+		s.told = append(s.told, "not listed, so that wstap attach, drain and stop do not find it: "+err.Error()) // a service does without
 	}
 	if o.metrics != "" {
 		return s.serveMetrics(o.metrics, secure)
@@ -234,7 +237,7 @@ func listenAt(flag, addr string, secure *tls.Config) (net.Listener, error) {
 
 // register lists this relay, for wstap attach without a URL.
 func (s *serving) register(hello *monitor.Hello) (err error) {
-	if s.live.opts.relay == nil && !s.live.opts.listed {
+	if !s.live.opts.isListed() {
 		return nil
 	}
 	log := ""
@@ -251,6 +254,9 @@ func (s *serving) register(hello *monitor.Hello) (err error) {
 		return err
 	}
 	s.relay = &relay
+	if s.live.opts.relay == nil {
+		s.told = append(s.told, "on this machine: wstap attach "+relay.Name)
+	}
 	s.listeners.Go(func() { s.server.Serve(ln) }) // until close
 	return nil
 }
@@ -280,7 +286,7 @@ func (s *serving) serveMetrics(addr string, secure *tls.Config) error {
 func (s *serving) metricsOptions() metrics.Options {
 	l := s.live
 	o := metrics.Options{
-		Version: version(), Live: l.Live,
+		Version: version(), Live: l.Live, Near: func() int { return nearLimit(l.feed.Read, nearAtOnce) },
 		Stalled: func() (n int) {
 			for _, t := range l.tap {
 				n += t.Counts().Stalled
@@ -299,6 +305,9 @@ func (s *serving) metricsOptions() metrics.Options {
 			}
 			return n
 		},
+	}
+	if l.rec != nil {
+		o.DroppedRecords = func() uint64 { return l.rec.Dropped().Total() }
 	}
 	if s.server != nil {
 		o.Viewers = func() int { return s.server.Stats().Viewers }
@@ -363,6 +372,9 @@ func playPast(ctx context.Context, r *capture.Reader, from, to monitor.Time, emi
 	snapshot, err := r.Seek(from)
 	if err != nil {
 		return err
+	}
+	if len(snapshot) == 0 {
+		snapshot = []monitor.Event{&monitor.Baseline{Partial: true}}
 	}
 	for _, ev := range snapshot {
 		if err := emit(ev); err != nil {

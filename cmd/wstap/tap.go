@@ -103,7 +103,7 @@ func addLiveFlags(f *pflag.FlagSet, o *liveOptions) {
 	f.BoolVar(&o.json, "json", false, "with --headless: events as NDJSON on standard output")
 	f.DurationVar(&o.runFor, "for", 0, "stop after this time")
 	f.StringVar(&o.capture, "capture", "", "record to FILE (MCAP)")
-	f.BoolVar(&o.noColor, "no-color", false, "no colours (also: NO_COLOR)")
+	o.looks.flags(f)
 }
 
 func (o *liveOptions) check() error {
@@ -181,7 +181,7 @@ func runTap(c *cobra.Command, o liveOptions, args []string) error {
 	switch {
 	case !o.headless && !o.foreground:
 		return tapInBackground(c, o)
-	case o.headless && len(o.serving.serve) > 0:
+	case o.headless:
 		o.asService()
 	}
 	return tapHere(c, o, args)
@@ -219,7 +219,7 @@ func (l *live) run(out io.Writer, extra func(context.Context)) error {
 	defer outliveReader()()
 	l.out = newLineWriter(out)
 	l.feed.Collect(l.out.tell(l.feed.Emit, l.hub.Instance))
-	err := l.session(!l.opts.noColor && colorful(out), extra)
+	err := l.session(!l.opts.looks.noColor && colorful(out), extra)
 	if e := l.out.Close(outPatience); err == nil && e != nil {
 		err = partial{e}
 	}

@@ -21,14 +21,14 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// certificate writes a certificate for 127.0.0.1 and its key.
-func certificate(t *testing.T) (certFile, keyFile string) {
+// certificate writes a certificate for 127.0.0.1, and for others if given, and its key.
+func certificate(t *testing.T, others ...net.IP) (certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: append(others, net.IPv4(127, 0, 0, 1))}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +103,7 @@ func TestTLSThroughNginx(t *testing.T) {
 			drain(talking)
 			talking.Close()
 			drain(silent)
+			silent.Close()
 			eventually(t, "four verdicts", func() bool { return strings.Count(s.wstap.out.String(), "confirmed") >= 4 })
 			for _, c := range s.report().Conns {
 				want := map[string]string{"/silent": "idle_timeout", "/talk": "close_handshake"}[str(c.Target)]
