@@ -6,9 +6,11 @@ FUZZTIME ?= 20s
 # BENCH is flags for `make bench`: see `go run ./internal/bench -h`.
 BENCH    ?=
 SOAK     ?= 10m
+# WSTAP_SOAK is how long `make soak-attach` churns.
+WSTAP_SOAK ?= 30m
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 build: ## build ./bin/wstap
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/wstap ./cmd/wstap
@@ -41,10 +43,13 @@ bench: deps ## every number of the design beside its goal, in one run beside ngi
 soak: ## as many live connections as the descriptors allow, for SOAK (10m)
 	$(GO) run ./internal/bench -soak $(SOAK)
 
+soak-attach: ## connections that come and go through a relay with viewers, for WSTAP_SOAK (30m)
+	WSTAP_SOAK=$(WSTAP_SOAK) $(GO) test -run '^TestSoakThroughAttach$$' -count 1 -timeout 0 -v ./cmd/wstap
+
 golden: ## write the golden files anew; look at the difference before you commit
 	$(GO) test ./tui ./report ./diagnose ./metrics -update
 
 demo: ## the demo
 	$(GO) run ./cmd/wstap demo
 
-.PHONY: help build test quick deps lint fuzz bench soak golden demo
+.PHONY: help build test quick deps lint fuzz bench soak soak-attach golden demo

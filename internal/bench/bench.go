@@ -68,6 +68,13 @@ func (b *bench) runLoads(ctx context.Context, stdout io.Writer) (err error) {
 		return err
 	}
 	doc.Rows = rowsOf(doc.Results, runtime.NumCPU())
+	viewed, err := b.measureViewers(ctx)
+	if err != nil {
+		return err
+	}
+	if viewed != nil {
+		doc.Results[viewersName], doc.Viewers = viewed, viewerRows(viewed, runtime.NumCPU())
+	}
 	if doc.Local, err = b.measureLocal(ctx); err != nil {
 		return err
 	}

@@ -67,7 +67,17 @@ func TestQuick(t *testing.T) {
 			}
 		}
 	}
-	for _, r := range append(doc.Rows, doc.Local...) {
+	for _, a := range audiences {
+		want := 1
+		if a.way == noViewer {
+			want = 2
+		}
+		rounds := doc.Results[viewersName][a.way]
+		if len(rounds) != want || rounds[0].Ops == 0 || rounds[0].ProxyCPU <= 0 || a.clients > 0 && rounds[0].ViewersCPU <= 0 {
+			t.Errorf("%s: %+v", a.way, rounds)
+		}
+	}
+	for _, r := range slices.Concat(doc.Rows, doc.Viewers, doc.Local) {
 		if !strings.Contains(out, r.What) {
 			t.Errorf("the table lacks %q", r.What)
 		}

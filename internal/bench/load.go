@@ -51,6 +51,8 @@ type result struct {
 	PSS     float64 `json:"pss,omitempty"`
 	IdleCPU float64 `json:"idle_cpu,omitempty"` // of the proxy with all conns at rest, share of a core
 
+	ViewersCPU float64 `json:"viewers_cpu,omitempty"` // of those who looked on, share of a core
+
 	BytesPerFrame float64 `json:"bytes_per_frame,omitempty"` // of the recording
 }
 

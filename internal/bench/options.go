@@ -31,7 +31,7 @@ const usage = `usage: go run ./internal/bench [flags]
 
 Runs the same loads directly, through nginx, through wstap and through wstap
 recording, in interleaved rounds, and prints what each operation costs beside
-the goals of design §14. Everything takes about eight minutes; a quick look:
+the goals of design §14. Everything takes about eleven minutes; a quick look:
 
   go run ./internal/bench -only echo -rounds 3                  one load, about 20 s
   go run ./internal/bench -only echo,flood -against /tmp/before two builds of wstap, in the same rounds

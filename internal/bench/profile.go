@@ -36,6 +36,12 @@ func (b *bench) runProfiles(ctx context.Context, stdout io.Writer) error {
 			return fmt.Errorf("%s: %w", g.name, err)
 		}
 	}
+	if b.wants(viewersName) {
+		profiled++
+		if err := b.profileViewers(ctx, stdout); err != nil {
+			return fmt.Errorf("%s: %w", viewersName, err)
+		}
+	}
 	if profiled == 0 {
 		return errors.New("-profile: these loads have no proxy that is busy; go test -cpuprofile shows what packages do")
 	}
@@ -48,12 +54,16 @@ func (b *bench) profileLoad(ctx context.Context, g group, stdout io.Writer) erro
 		return err
 	}
 	defer s.stop()
-	file := filepath.Join(b.profile, g.name)
-	if err := b.perf(ctx, s, g.job, file); err != nil {
+	return b.profileWay(ctx, s, recorded, g.job, filepath.Join(b.profile, g.name), stdout)
+}
+
+// profileWay looks at the proxy of one way.
+func (b *bench) profileWay(ctx context.Context, s *stack, way string, j job, file string, stdout io.Writer) error {
+	if err := b.perf(ctx, s, way, j, file); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "%s.perf.txt, %s.perf.data: CPU time, by perf\n", file, file)
-	if err := b.strace(ctx, s, g.job, file+".syscalls.txt"); err != nil {
+	if err := b.strace(ctx, s, way, j, file+".syscalls.txt"); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "%s.syscalls.txt: system calls, by strace\n", file)
@@ -62,9 +72,9 @@ func (b *bench) profileLoad(ctx context.Context, g group, stdout io.Writer) erro
 
 // perf samples the tap's stacks by the clock, which a virtual machine has too.
 // Go keeps frame pointers, so the stacks are whole.
-func (b *bench) perf(ctx context.Context, s *stack, j job, file string) error {
+func (b *bench) perf(ctx context.Context, s *stack, way string, j job, file string) error {
 	data := file + ".perf.data"
-	_, err := b.under(ctx, s, j, func(pid string) *exec.Cmd {
+	_, err := b.under(ctx, s, way, j, func(pid string) *exec.Cmd {
 		return exec.Command("perf", "record", "-q", "-e", "cpu-clock", "-F", "1999", "-g", "-o", data, "-p", pid)
 	}, nil)
 	if err != nil {
@@ -87,9 +97,9 @@ func (b *bench) perf(ctx context.Context, s *stack, j job, file string) error {
 }
 
 // strace counts system calls; the load is slower under it, but does the same.
-func (b *bench) strace(ctx context.Context, s *stack, j job, file string) error {
+func (b *bench) strace(ctx context.Context, s *stack, way string, j job, file string) error {
 	j.Warm = 0 // its calls would count
-	r, err := b.under(ctx, s, j, func(pid string) *exec.Cmd {
+	r, err := b.under(ctx, s, way, j, func(pid string) *exec.Cmd {
 		return exec.Command("strace", "-c", "-f", "-U", "calls,errors,name", "-o", file, "-p", pid)
 	}, tracedBy)
 	if err != nil {
@@ -126,10 +136,10 @@ func tracedBy(pid int) bool {
 	return numberAfter(status, "\nTracerPid:") != 0
 }
 
-// under runs a load through wstap recording while tool looks at it, from the
+// under runs a load through the proxy of a way while tool looks at it, from the
 // time when it is attached.
-func (b *bench) under(ctx context.Context, s *stack, j job, tool func(pid string) *exec.Cmd, attached func(pid int) bool) (r result, err error) {
-	pid := s.routes[recorded].proxy
+func (b *bench) under(ctx context.Context, s *stack, way string, j job, tool func(pid string) *exec.Cmd, attached func(pid int) bool) (r result, err error) {
+	pid := s.routes[way].proxy
 	cmd := tool(strconv.Itoa(pid))
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -140,7 +150,7 @@ func (b *bench) under(ctx context.Context, s *stack, j job, tool func(pid string
 		err = await(cmd.Args[0]+" attaching", nil, func() bool { return attached(pid) })
 	}
 	if err == nil {
-		r, err = s.measure(ctx, b.self, recorded, j)
+		r, err = s.measure(ctx, b.self, way, j)
 	}
 	cmd.Process.Signal(syscall.SIGINT) // on which both write what they have
 	// Both end by the signal that ended them, or with a status that says so.

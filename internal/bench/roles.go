@@ -36,6 +36,12 @@ func play(what string, arg []byte) error {
 		return perform(arg, serve)
 	case "load":
 		return perform(arg, generate)
+	case "look": // likewise
+		var j lookJob
+		if err := json.Unmarshal(arg, &j); err != nil {
+			return err
+		}
+		return look(j)
 	case "parse":
 		return perform(arg, parseLog)
 	case "state":

@@ -62,6 +62,7 @@ func loadNames() (names []string) {
 	for _, g := range groups() {
 		names = append(names, g.name)
 	}
+	names = append(names, viewersName)
 	for _, l := range local {
 		names = append(names, l.name)
 	}

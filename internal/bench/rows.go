@@ -11,6 +11,8 @@ type row struct {
 	Values map[string][]float64 `json:"values"` // of every round, by way
 	// Ratio to nginx, by way: the median of the rounds' ratios.
 	Ratio map[string]float64 `json:"ratio,omitempty"`
+	// Spread is half the range of the rounds' ratios, where one is asked for.
+	Spread map[string]float64 `json:"spread,omitempty"`
 	// Change is what became of the wstap of -against, by way.
 	Change map[string]change `json:"change,omitempty"`
 	Goal   string            `json:"goal,omitempty"`

@@ -21,6 +21,7 @@ type document struct {
 	LoadBefore string    `json:"load_average_before"`
 	LoadAfter  string    `json:"load_average_after"`
 	Rows       []row     `json:"rows"`
+	Viewers    []row     `json:"viewers,omitempty"`
 	Local      []row     `json:"local"` // without a proxy
 	Results    results   `json:"results"`
 }
@@ -37,6 +38,7 @@ func printTables(w io.Writer, doc *document, quick bool) error {
 		b.WriteString("a smoke run: these numbers mean nothing\n\n")
 	}
 	printProxies(&b, doc)
+	printViewers(&b, doc)
 	printLocal(&b, doc)
 	printOthers(&b, doc)
 	printChanges(&b, doc)
@@ -62,7 +64,7 @@ func printLocal(b *strings.Builder, doc *document) {
 	if len(doc.Local) == 0 {
 		return
 	}
-	if len(doc.Rows) > 0 {
+	if len(doc.Rows)+len(doc.Viewers) > 0 {
 		b.WriteString("\n")
 	}
 	cells := [][]string{{"without a proxy", "unit", "grep -c", "wstap", "goal", ""}}
@@ -266,7 +268,7 @@ func othersShare(all results, cores int) string {
 	for _, ways := range all {
 		for _, rounds := range ways {
 			for _, r := range rounds {
-				ours := r.ProxyCPU + r.ServerCPU + r.OwnCPU
+				ours := r.ProxyCPU + r.ServerCPU + r.OwnCPU + r.ViewersCPU*r.Seconds
 				shares = append(shares, max(r.BusyCPU-ours, 0)/r.Seconds/float64(cores))
 			}
 		}
