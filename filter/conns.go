@@ -17,6 +17,7 @@ type Conn struct {
 // Conns are the fields of connections.
 var Conns = Set[Conn]{Fields: []Field[Conn]{
 	{Name: "target", What: "request target", Example: "/socket", text: func(c Conn) string { return c.Target() }},
+	{Name: "group", What: "path of the target, :id for names of rooms, users and the like", Example: "=/rooms/:id", text: func(c Conn) string { return monitor.TargetGroup(c.Target()) }},
 	{Name: "host", What: "Host of the request", Example: "ws.example.com", text: func(c Conn) string { return c.Host() }},
 	{Name: "client", Kind: Address, What: "address of the client", Example: "10.0.0.7", text: func(c Conn) string { return c.Client }},
 	{Name: "server", Kind: Address, What: "address we forward to", Example: "10.0.0.5:3000", text: func(c Conn) string { return c.Server }},

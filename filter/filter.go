@@ -7,8 +7,8 @@
 // text that is looked for in what the list shows. `!` before a term negates it;
 // commas separate values of which one must hold; quotes take blanks and commas
 // as they are; /re/ is a regular expression (RE2) in place of a text, and
-// FIELD:~re in place of a value. Texts match anywhere, and in any case. [Conns]
-// and [Logs] list the fields.
+// FIELD:~re in place of a value. Texts match anywhere, and in any case; FIELD:=text
+// is the whole of it. [Conns] and [Logs] list the fields.
 //
 // A [Filter] is made once and used on many values, without allocating.
 package filter

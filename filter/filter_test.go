@@ -93,6 +93,10 @@ var conns = []struct{ text, want string }{
 	{"target:/socket,/chat", "1 2"},
 	{`target:"/socket?room"`, "1"},
 	{"target:~^/[sf]", "1 4"},
+	{"target:=/CHAT", "2"},
+	{"target:=/cha", ""},
+	{"group:=/socket", "1"},
+	{"group:=/chat,=/socket", "1 2"},
 	{`target:""`, ""},
 	{"host:ws.EXAMPLE.com", "1 2 3 4"},
 	{"example.com", "1 2 3 4"},
@@ -174,7 +178,7 @@ var faults = []struct {
 	at   string // what the error points at
 	want string // part of what it says
 }{
-	{"stat:near", "stat", "stat is no field; there are target, host"},
+	{"stat:near", "stat", "stat is no field; there are target, group"},
 	{"chat state:nere", "nere", "nere is none of live, connecting"},
 	{"state:near,", "", "needs a value"},
 	{"target:", "", "such as /socket"},

@@ -149,6 +149,14 @@ func (f *Field[T]) values(p piece) (alts []func(T) bool, err error) {
 		return []func(T) bool{func(v T) bool { return re.MatchString(f.text(v)) }}, nil
 	}
 	for _, part := range commas(p) {
+		if strings.HasPrefix(part.text, "=") && f.Kind == Text {
+			word, err := unquote(part.tail(1))
+			if err != nil {
+				return nil, err
+			}
+			alts = append(alts, func(v T) bool { return strings.EqualFold(f.text(v), word) })
+			continue
+		}
 		if part.text == "" {
 			return nil, part.fault(f.Name + ": needs a value, such as " + f.Example)
 		}

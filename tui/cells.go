@@ -1,8 +1,6 @@
 package tui
 
 import (
-	"strings"
-
 	"github.com/wstap/wstap/internal/printable"
 )
 
@@ -75,8 +73,7 @@ func (k keymap) choices(at scope) (l line) {
 		if b.at&at == 0 || b.group != "choosing" {
 			continue
 		}
-		word, _, _ := strings.Cut(b.help, ",")
-		l = l.add(stKey, b.keys[0]).add(stDim, " "+word+"  ")
+		l = l.add(stKey, b.keys[0]).add(stDim, " "+b.hint+"  ")
 	}
 	return l
 }

@@ -20,7 +20,7 @@ type grouping struct {
 // groupings in the sequence that `o` goes through; the first is none.
 var groupings = []grouping{
 	{},
-	{"target", "target", func(c *monitor.Conn) string { path, _, _ := strings.Cut(targetOf(c), "?"); return path }},
+	{"target", "group", func(c *monitor.Conn) string { return monitor.TargetGroup(c.Target()) }},
 	{"client", "client", func(c *monitor.Conn) string { return withoutPort(c.Client) }},
 	{"leg", "tap", func(c *monitor.Conn) string { return c.Tap }},
 	{"cause", "cause", causeOf},
@@ -76,7 +76,7 @@ type aggregate struct {
 	name    string
 	tally   tally
 	conns   int
-	unclean int // ended, but not by a close handshake
+	unclean int // ended for a reason that is bad
 	frames  uint64
 	bytes   uint64
 	causes  map[monitor.Cause]int // of the unclean
@@ -158,14 +158,9 @@ func (g *groups) placeOfName(name string) int32 {
 	return i
 }
 
-// unclean says that a conn ended otherwise than by a close handshake or with
-// this program, and why.
+// unclean says that a conn ended badly, and why.
 func unclean(c *monitor.Conn) (bool, monitor.Cause) {
-	switch c.Verdict.Cause {
-	case "", monitor.CauseCloseHandshake, monitor.CauseTapShutdown:
-		return false, ""
-	}
-	return true, c.Verdict.Cause
+	return c.Verdict.Cause.Bad(), c.Verdict.Cause
 }
 
 // arrange sorts the groups: most unclean endings first, then most live ones.
@@ -216,7 +211,15 @@ func (g *groups) term(name string) string {
 	if name == liveGroup {
 		return "state:live"
 	}
-	return g.by.field + ":" + filter.Quote(name)
+	return groupTerm(g.by.field, name)
+}
+
+// groupTerm is the filter for the whole of a field's text.
+func groupTerm(field, name string) string {
+	if field == "cause" || field == "client" {
+		return field + ":" + filter.Quote(name)
+	}
+	return field + ":=" + filter.Quote(name)
 }
 
 // groupColumn is a number of a group.

@@ -3,7 +3,6 @@ package tui
 import (
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -100,7 +99,7 @@ func TestGroupsFollowChanges(t *testing.T) {
 func TestGroupsAreBounded(t *testing.T) {
 	b := newStory()
 	for n := range uint64(groupsMost + 50) {
-		b.at(time.Duration(n)*time.Millisecond).open("front", n+1, "/"+strings.Repeat("x", int(n%90))+string(rune('a'+n%26))+time.Duration(n).String(), "k==")
+		b.at(time.Duration(n)*time.Millisecond).open("front", n+1, "/"+string([]rune{rune('a' + n/676%26), rune('a' + n/26%26), rune('a' + n%26)}), "k==")
 	}
 	m := screenOf(t, Options{}, b.s, 120, 40)
 	press(m, "o")

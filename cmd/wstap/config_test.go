@@ -101,3 +101,15 @@ func TestSaveView(t *testing.T) {
 		t.Errorf("%s: %v, %v", path, fi, err)
 	}
 }
+
+// TestPreferencesOfTheReadme: the file that the README shows is one.
+func TestPreferencesOfTheReadme(t *testing.T) {
+	_, text, ok := strings.Cut(readme(t), "```toml\n")
+	text, _, end := strings.Cut(text, "```")
+	if !ok || !end {
+		t.Fatal("the README shows no configuration")
+	}
+	if _, err := readPreferences(writeConfig(t, text)); err != nil {
+		t.Error(err)
+	}
+}
