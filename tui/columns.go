@@ -137,8 +137,8 @@ func whyCell(r *row, w int) line {
 		return one(stPlain, r.limit)
 	case r.verdict.Code != 0:
 		code := codeText(&r.verdict)
-		if long := code + " " + r.verdict.CodeName; printable.Width(long) <= w {
-			code = long
+		if long := code + " " + r.verdict.CodeName; printable.Width(long) <= w || w >= printable.Width(code)+8 {
+			code = printable.Truncate(long, w)
 		}
 		return one(stPlain, code)
 	case r.stage == refused && r.status != "–":

@@ -71,11 +71,29 @@ func sgrOf(look string) (string, error) {
 	return strings.Join(codes, ";"), nil
 }
 
-// codeNames are the names of close codes, safe to show.
-func (c *Config) codeNames() map[ws.CloseCode]string {
-	names := make(map[ws.CloseCode]string, len(c.Codes))
+// codeNames are the names that the user gave to close codes, safe to show.
+type codeNames map[ws.CloseCode]string
+
+func (c *Config) codeNames() codeNames {
+	names := make(codeNames, len(c.Codes))
 	for code, name := range c.Codes {
 		names[code] = printable.String(name)
 	}
 	return names
+}
+
+// name is the user's name of a code, else the registered one.
+func (n codeNames) name(c ws.CloseCode) string {
+	if own, ok := n[c]; ok {
+		return own
+	}
+	return c.Name()
+}
+
+// meaning says what a code is for; of the user's own there is only the name.
+func (n codeNames) meaning(c ws.CloseCode) string {
+	if own, ok := n[c]; ok {
+		return own
+	}
+	return c.Meaning()
 }

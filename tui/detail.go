@@ -35,6 +35,7 @@ type detailView struct {
 	w, h   int
 	paused bool
 	times  TimeMode
+	codes  codeNames
 	found  []diagnose.Finding // of the last look
 }
 
@@ -182,6 +183,7 @@ func (d *detail) jump(next bool) {
 type connPage struct {
 	page
 	times       stamps
+	codes       codeNames
 	s           *monitor.State
 	c           *monitor.Conn
 	front, back *monitor.Conn // both are known, or neither
@@ -203,7 +205,7 @@ const tightBelow = 21
 
 // newConnPage copies nothing: it is for one Read.
 func newConnPage(s *monitor.State, c *monitor.Conn, r *row, v detailView) *connPage {
-	p := &connPage{page: page{w: v.w}, times: stamps{v.times, s.Now()}, s: s, c: c, row: r, counting: r.counting, tight: v.h < tightBelow}
+	p := &connPage{page: page{w: v.w}, times: stamps{v.times, s.Now()}, codes: v.codes, s: s, c: c, row: r, counting: r.counting, tight: v.h < tightBelow}
 	if f, b := c.Legs(); f != nil && b != nil {
 		p.front, p.back = f, b
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/monitor"
-	"github.com/wstap/wstap/ws"
 )
 
 // connList is the connections screen: an index over all conns and a window
@@ -18,7 +17,7 @@ type connList struct {
 	cols   columnSet
 	pulses pulses
 	stamps stamps
-	codes  map[ws.CloseCode]string // names of the application's own
+	codes  codeNames
 }
 
 // nearby is how many rows below the visible ones are looked at when one of
@@ -88,8 +87,8 @@ func (l *connList) rowOf(s *monitor.State, e entry, paused bool) row {
 	}
 	r := makeRow(s, c)
 	r.opened = l.stamps.short(r.openedAt, 0)
-	if name, ok := l.codes[r.verdict.Code]; ok {
-		r.verdict.CodeName = name
+	if r.verdict.Code != 0 {
+		r.verdict.CodeName = l.codes.name(r.verdict.Code)
 	}
 	l.pulses.measure(&r, s.Now())
 	return r

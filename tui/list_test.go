@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/ws"
 )
 
 func TestFlaggedFirst(t *testing.T) {
@@ -184,5 +185,21 @@ func TestCopyAValue(t *testing.T) {
 	cmd := press(m, "j", "enter")
 	if cmd == nil || m.front() != noOverlay || !strings.Contains(m.notice, "client") {
 		t.Errorf("copied nothing: %q", m.notice)
+	}
+}
+
+func TestNamesOfPrivateCodes(t *testing.T) {
+	b := newStory()
+	b.at(time.Second).open("front", 1, "/app", "k==")
+	b.upgrade("front", 1)
+	b.apply(&monitor.CloseFrame{Header: b.head("front", 1), Dir: ws.FromServer, Code: 4001, Reason: "x"})
+	b.end("front", 1, ws.FromServer, monitor.HowFIN)
+	b.close("front", 1, sampleOf(b.now, 3, 4))
+	b.at(10 * time.Second).apply(&monitor.Tick{Header: b.head("", 0)})
+	m := screenOf(t, Options{Config: Config{Codes: map[ws.CloseCode]string{4001: "session expired" + hostile}}}, b.s, 200, 40)
+	for _, keys := range [][]string{nil, {"enter"}} {
+		if press(m, keys...); !strings.Contains(text(t, m), "4001 session expired") {
+			t.Errorf("after %v the name is not on the screen:\n%s", keys, text(t, m))
+		}
 	}
 }

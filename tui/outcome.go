@@ -39,7 +39,7 @@ func (p *connPage) verdict() {
 	}
 	l := one(stBold, v.Cause.Short()).add(stPlain, " "+confidenceSign(v, c.Settled)+" "+confidence)
 	if v.Code != 0 {
-		l = l.add(stBold, "  "+codeText(v)).add(stPlain, " "+v.Code.Name())
+		l = l.add(stBold, "  "+codeText(v)).add(stPlain, " "+p.codes.name(v.Code))
 	}
 	if v.Reason != "" {
 		l = l.add(stPlain, " “"+printable.String(v.Reason)+"”")
@@ -47,7 +47,7 @@ func (p *connPage) verdict() {
 	p.put(l)
 	p.clip(stPlain, " ", v.Cause.Meaning(), p.lessIfTight(2))
 	if v.Code != 0 && !v.Code.Derived() { // a derived one is no more than the evidence says
-		p.clip(stDim, " ", codeText(v)+": "+v.Code.Meaning(), 2)
+		p.clip(stDim, " ", codeText(v)+": "+p.codes.meaning(v.Code), 2)
 	}
 	for _, e := range v.Evidence {
 		p.evidence(e)

@@ -43,7 +43,7 @@ func (p *connPage) place() {
 	}
 	for i := range c.CloseFrames {
 		f := &c.CloseFrames[i]
-		p.pair("close frame", p.times.full(f.At, 0)+" "+arrow(f.Dir)+" "+closeText(f)+": "+f.Code.Meaning())
+		p.pair("close frame", p.times.full(f.At, 0)+" "+arrow(f.Dir)+" "+closeText(f)+": "+p.codes.meaning(f.Code))
 	}
 	for d, why := range c.Lost {
 		if why != "" && !(d == 1 && c.Lost[0] == why) {

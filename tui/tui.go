@@ -351,7 +351,7 @@ func (m *Model) copy(s *monitor.State, body int) {
 	}
 	switch m.at {
 	case connectionScreen:
-		m.detail.refresh(s, detailView{m.w, body, m.paused && m.pin == nil, m.times, m.found.all})
+		m.detail.refresh(s, detailView{m.w, body, m.paused && m.pin == nil, m.times, m.list.codes, m.found.all})
 	case findingsScreen:
 		m.found.refresh(s, body)
 	case logScreen:
