@@ -2,7 +2,6 @@ package tui
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,6 +25,11 @@ var golden = []struct {
 	{"connection-ended", Live, []string{"/", "c", "h", "a", "t", "enter", "enter"}},
 	{"findings", Live, []string{"3"}},
 	{"log", Live, []string{"4"}},
+	{"groups", Live, []string{"o"}},
+	{"columns", Live, []string{"c"}},
+	{"values", Live, []string{"v"}},
+	{"filtering", Live, []string{"/", "s", "t", "a", "tab"}},
+	{"filter-fault", Live, []string{"/", "s", "t", ":", "x"}},
 	{"help", Live, []string{"?"}},
 	{"quit", Live, []string{"q"}},
 	{"replay", Replay, nil},
@@ -35,13 +39,7 @@ func TestGoldenScreens(t *testing.T) {
 	for _, g := range golden {
 		for _, size := range sizes {
 			t.Run(fmt.Sprintf("%s-%dx%d", g.name, size.w, size.h), func(t *testing.T) {
-				o := Options{Mode: g.mode, Title: "2 taps", Version: "0.1.0", Recording: func() string { return "rec 1.2 MB" }}
-				if g.mode == Replay {
-					o.Title, o.Replay, o.Recording = "incident.wstap", &fakePlayer{st: fakeStatus(), line: fakeTimeline()}, nil
-				} else {
-					o.Relay = &fakeRelay{live: 12}
-				}
-				m := screenOf(t, o, fixed(), size.w, size.h)
+				m := screenOf(t, goldenOptions(g.mode), fixed(), size.w, size.h)
 				press(m, g.keys...)
 				compare(t, m, size.w, size.h)
 			})
@@ -49,27 +47,23 @@ func TestGoldenScreens(t *testing.T) {
 	}
 }
 
+// goldenOptions are those of the golden screens, live or replayed.
+func goldenOptions(mode Mode) Options {
+	o := Options{Mode: mode, Title: "2 taps", Version: "0.1.0"}
+	if mode == Replay {
+		o.Title, o.Replay = "incident.wstap", &fakePlayer{st: fakeStatus(), line: fakeTimeline()}
+		return o
+	}
+	o.Recording, o.Relay = func() string { return "rec 1.2 MB" }, &fakeRelay{live: 12}
+	return o
+}
+
 // compare holds the screen against its file.
 func compare(t *testing.T, m *Model, w, h int) {
 	t.Helper()
 	got := checkPicture(t, m, w, h)
 	name := filepath.Join("testdata", strings.ReplaceAll(strings.TrimPrefix(t.Name(), "TestGoldenScreens/"), "/", "-")+".txt")
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(trimLines(got)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if trimLines(got) != string(want) {
-		t.Errorf("%s differs (go test ./tui -update writes it):\n%s\nwant:\n%s", name, got, want)
-	}
+	holdGolden(t, name, trimLines(got))
 }
 
 // trimLines leaves the blanks at line ends out of the files; that lines have
