@@ -349,3 +349,34 @@ func TestCopy(t *testing.T) {
 		t.Errorf("facts %q", s)
 	}
 }
+
+// TestHostileNames: what a remote relay calls itself, its taps, its sources and
+// its notes is text from outside, too; so is the name of a recording.
+func TestHostileNames(t *testing.T) {
+	b := &story{s: fixed()}
+	for i := range monitor.Instance(2) {
+		b.apply(&monitor.Hello{
+			Header: monitor.Header{At: b.now, Tap: 100 + i}, Host: hostile, Version: hostile, Started: start, Notes: []string{hostile},
+			Taps: []monitor.TapInfo{{Name: hostile, Role: monitor.Front, Listen: hostile, Upstream: hostile}},
+		})
+	}
+	for _, st := range []monitor.HealthStatus{monitor.HealthOK, monitor.HealthWarning, monitor.HealthFailed} {
+		b.apply(&monitor.Health{Header: b.head("", 0), Name: string(st) + hostile, Status: st, Text: hostile})
+	}
+	for _, size := range sizes {
+		for _, mode := range []Mode{Live, Replay, Attached} {
+			o := Options{Mode: mode, Title: hostile, Version: hostile}
+			if mode == Replay {
+				o.Replay = &fakePlayer{st: fakeStatus()}
+			}
+			m := screenOf(t, o, b.s, size.w, size.h)
+			for _, keys := range [][]string{nil, {"enter"}, {"3"}, {"4"}, {"1", "o"}, {"o", "o"}, {"v"}} {
+				press(m, keys...)
+				checkPicture(t, m, size.w, size.h)
+			}
+			if title := m.View().WindowTitle; strings.ContainsAny(title, "\x1b\x07\u202e") {
+				t.Errorf("the window's title is %q", title)
+			}
+		}
+	}
+}
