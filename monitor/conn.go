@@ -45,7 +45,7 @@ type Conn struct {
 	Settled  bool // Verdict is final
 	Pinned   bool
 	settling bool  // on State.settling
-	told     bool  // Verdict came with a Baseline
+	oneLeg   bool  // Verdict was made without the end of another leg
 	counted  bool  // a Baseline's counts have its verdict, whatever that was
 	near     bool  // counted among those near their limit
 	place    int32 // in State.list; here, or the struct would be of the next size class

@@ -328,6 +328,70 @@ func TestVerdictOfTwoRelays(t *testing.T) {
 	}
 }
 
+// TestVerdictOfLegThatComesLate: what one relay told waited for its line to be
+// mended, so that the other leg's verdict had settled.
+func TestVerdictOfLegThatComesLate(t *testing.T) {
+	w := newWorld(t, frontTap, backTap)
+	f, b := w.pair("k", "/ws")
+	w.wait(10 * time.Second)
+	f.end(client, HowFIN)
+	b.end(client, HowFIN)
+	b.end(server, HowFIN)
+	b.closed()
+	f.end(server, HowFIN)
+	f.closed()
+	w.wait(5 * time.Second)
+	if v := f.conn().Verdict; v.Cause != CauseClientFIN || v.Confidence != Confirmed {
+		t.Fatalf("%s (%s)", v.Cause, v.Confidence)
+	}
+	tell := func(s *State, tap TapInfo, name Instance, n uint64) {
+		for _, ev := range w.evs {
+			ev := named(ev, name)
+			if e, ok := ev.(*Hello); ok {
+				e.Taps = []TapInfo{tap}
+			}
+			if e, ok := ev.(*Samples); ok && e.Conns[0] != n {
+				continue
+			}
+			if h := ev.Head(); h.Conn == 0 || h.Conn == n {
+				s.Apply(ev)
+			}
+		}
+	}
+	type leg struct {
+		tap  TapInfo
+		name Instance
+		n    uint64
+	}
+	front, back := leg{frontTap, edgeRelay, f.n}, leg{backTap, appRelay, b.n}
+	for what, order := range map[string][2]leg{"back late": {front, back}, "front late": {back, front}} {
+		s := NewState(Bounds{})
+		for _, ev := range w.evs { // both said hello while their lines were whole
+			if h, ok := ev.(*Hello); ok {
+				for _, l := range order {
+					hello := named(h, l.name).(*Hello)
+					hello.Taps = []TapInfo{l.tap}
+					s.Apply(hello)
+				}
+			}
+		}
+		at := w.now
+		for _, l := range order {
+			tell(s, l.tap, l.name, l.n)
+			at = at.Add(30 * time.Second)
+			s.Apply(&Tick{Header{At: at}})
+		}
+		for _, l := range order {
+			if c := s.Conn(ID{l.name, l.n}); c.Link == nil || c.Verdict.Cause != CauseClientFIN || c.Verdict.Confidence != Confirmed {
+				t.Errorf("%s: %s: link %v, %s (%s)", what, l.tap.Name, c.Link, c.Verdict.Cause, c.Verdict.Confidence)
+			}
+		}
+		if got := s.Totals.Judged; len(s.Totals.Causes) != 1 || s.Totals.Causes[CauseClientFIN] != 2 || got[Judgement{CauseClientFIN, Confirmed}] != 2 {
+			t.Errorf("%s: causes %v, judged %v", what, s.Totals.Causes, got)
+		}
+	}
+}
+
 // TestLinkAcrossClocks: two machines never agree to the millisecond.
 func TestLinkAcrossClocks(t *testing.T) {
 	for _, tc := range []struct {

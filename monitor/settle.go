@@ -87,6 +87,8 @@ func (s *State) judge(c *Conn) {
 
 func (s *State) finish(c *Conn) {
 	c.Settled, c.settling = true, false
+	o := c.Other()
+	c.oneLeg = o == nil || o.EndAt().IsZero()
 	if !c.counted {
 		s.countVerdict(c.ID.Tap, &c.Verdict, 1)
 		s.historyVerdict(c, &c.Verdict, 1)
@@ -97,7 +99,7 @@ func (s *State) finish(c *Conn) {
 	}
 	s.learnFrom(c)
 	s.crowds.leave(tapOf(c), s.endingOf(c))
-	s.judgeAgain(c.Other())
+	s.judgeAgain(o)
 	if !c.Ended.IsZero() {
 		s.retire(c)
 	}
@@ -150,15 +152,21 @@ func (s *State) reconsider(tap roleKey) {
 		was := c.Verdict
 		s.judge(c)
 		if c.Verdict.Cause != was.Cause || c.Verdict.Confidence != Possible {
-			if !c.counted {
-				s.countVerdict(c.ID.Tap, &was, -1)
-				s.historyVerdict(c, &was, -1)
-				s.countVerdict(c.ID.Tap, &c.Verdict, 1)
-				s.historyVerdict(c, &c.Verdict, 1)
-			}
+			s.recount(c, &was)
 			s.settled = append(s.settled, c)
 		}
 	}
+}
+
+// recount counts c's verdict in the place of the one that it had.
+func (s *State) recount(c *Conn, was *Verdict) {
+	if c.counted {
+		return
+	}
+	s.countVerdict(c.ID.Tap, was, -1)
+	s.historyVerdict(c, was, -1)
+	s.countVerdict(c.ID.Tap, &c.Verdict, 1)
+	s.historyVerdict(c, &c.Verdict, 1)
 }
 
 // quietEnd says that nginx's side ended a tunnel without a close frame.

@@ -451,7 +451,7 @@ func (r *restoring) verdict(c *Conn, told *Verdict) {
 		s.historyVerdict(c, &c.Verdict, 1)
 	case told == nil:
 	case r.first && !c.twoRelays():
-		c.Verdict, c.Settled, c.settling, c.told = *told, true, false, true
+		c.Verdict, c.Settled, c.settling, c.oneLeg = *told, true, false, true
 		if !c.Ended.IsZero() {
 			s.retire(c)
 		}
@@ -472,18 +472,16 @@ func (c *Conn) twoRelays() bool {
 	return o != nil && o.ID.Tap != c.ID.Tap
 }
 
-// judgeAgain replaces a verdict that a relay made of one leg, now that the other
-// one, which another relay sees, has ended too.
+// judgeAgain replaces a verdict that was made of one leg, now that the other one,
+// which another relay sees, has ended too: what that relay told came late.
 func (s *State) judgeAgain(c *Conn) {
-	if c == nil || !c.told || !c.twoRelays() {
+	if c == nil || !c.Settled || !c.oneLeg || !c.twoRelays() {
 		return
 	}
-	s.countVerdict(c.ID.Tap, &c.Verdict, -1)
-	s.historyVerdict(c, &c.Verdict, -1)
+	was := c.Verdict
 	s.judge(c)
-	s.countVerdict(c.ID.Tap, &c.Verdict, 1)
-	s.historyVerdict(c, &c.Verdict, 1)
-	c.told = false
+	s.recount(c, &was)
+	c.oneLeg = false
 	s.settled = append(s.settled, c)
 }
 

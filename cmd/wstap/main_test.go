@@ -257,9 +257,9 @@ func (s *stack) report() *report.Document {
 	return readReport(s.t, s.capture)
 }
 
-func readReport(t *testing.T, file string) *report.Document {
+func readReport(t *testing.T, files ...string) *report.Document {
 	t.Helper()
-	out, errs, code := output(t, "report", "--json", file)
+	out, errs, code := output(t, append([]string{"report", "--json"}, files...)...)
 	if code != 0 {
 		t.Fatalf("report: exit code %d: %s", code, errs)
 	}
