@@ -49,7 +49,10 @@ soak-attach: ## connections that come and go through a relay with viewers, for W
 golden: ## write the golden files anew; look at the difference before you commit
 	$(GO) test ./tui ./report ./diagnose ./metrics -update
 
+screenshots: build ## photograph the main screens into docs/screens; look at them before you commit
+	$(GO) run ./internal/picture -wstap bin/wstap -o docs/screens
+
 demo: ## the demo
 	$(GO) run ./cmd/wstap demo
 
-.PHONY: help build test quick deps lint fuzz bench soak soak-attach golden demo
+.PHONY: help build test quick deps lint fuzz bench soak soak-attach golden screenshots demo

@@ -200,7 +200,7 @@ func (p *pass) sayUndercut(group string, same []earlyEnd, all int) {
 	for _, e := range same[:min(3, len(same))] {
 		t.say("%s #%d ended %s after its last byte (%s)", clock(e.conn.EndAt()), e.conn.Seq, span(e.gap), e.conn.Verdict.Cause.Short())
 	}
-	t.fix("Raise that limit to what nginx allows, or let one side ping every %s, half of it. proxy_read_timeout does not help: it is longer already.", pingText(pingEvery(gap)))
+	t.fix("Raise that limit to what nginx allows, or let one side ping every %s, half of it. proxy_read_timeout does not help: it is longer already.", pingText(PingEvery(gap)))
 }
 
 // whereEnded says on which side of nginx the end began, as far as c shows.

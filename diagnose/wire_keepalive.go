@@ -89,7 +89,7 @@ func recommendPings(p *pass) {
 func (r *rhythm) advice() string {
 	limit := r.limit.Value.Std()
 	f := new(paste).add("Let one side ping every %s: at most half of the smallest limit, %s (%s); the longest silence seen is %s.",
-		pingText(pingEvery(limit)), span(limit), r.limit.Source, span(r.longest))
+		pingText(PingEvery(limit)), span(limit), r.limit.Source, span(r.longest))
 	switch {
 	case r.limit.ByHop():
 		return f.add("# Or raise the idle timeout of that hop.").String()
@@ -108,9 +108,9 @@ func (r *rhythm) advice() string {
 // longEnough is what proxy_read_timeout is mostly raised to for WebSockets.
 const longEnough = time.Hour
 
-// pingEvery is the interval for a limit: half of it, rounded down to what people
+// PingEvery is the interval to ping in for an idle limit: half of it, rounded down to what people
 // write in a configuration.
-func pingEvery(limit time.Duration) time.Duration {
+func PingEvery(limit time.Duration) time.Duration {
 	half := limit / 2
 	for _, unit := range []time.Duration{time.Minute, 5 * time.Second, time.Second, 100 * time.Millisecond} {
 		if half >= 2*unit {

@@ -210,8 +210,8 @@ func TestPingEvery(t *testing.T) {
 		time.Second: 500 * time.Millisecond, 3 * time.Second: 1500 * time.Millisecond, 4 * time.Second: 2 * time.Second, 10 * time.Second: 5 * time.Second,
 		55 * time.Second: 25 * time.Second, time.Minute: 30 * time.Second, 5 * time.Minute: 2 * time.Minute, time.Hour: 30 * time.Minute,
 	} {
-		if got := pingEvery(limit); got != want || got > limit/2 {
-			t.Errorf("pingEvery(%v) = %v, want %v", limit, got, want)
+		if got := PingEvery(limit); got != want || got > limit/2 {
+			t.Errorf("PingEvery(%v) = %v, want %v", limit, got, want)
 		}
 	}
 }

@@ -3,6 +3,9 @@ package tui
 import (
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -10,6 +13,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/wstap/wstap/monitor"
+	"github.com/wstap/wstap/ws"
 )
 
 // crowd is a State of n live conns, every tenth of which is idle.
@@ -40,6 +44,52 @@ func (b *story) busy(n, round int) {
 	}
 	b.apply(ev)
 	b.apply(&monitor.Tick{Header: b.head("", 0)})
+}
+
+// mixed has conns to more groups of targets than are counted apart, which ended
+// for all kinds of reasons, and then ten minutes pass.
+func (b *story) mixed(from uint64) {
+	hows := []monitor.How{monitor.HowFIN, monitor.HowReset, monitor.HowTimeout}
+	for i := range uint64(300) {
+		b.open("front", from+i, "/"+strings.Repeat(string(rune('a'+i%26)), int(1+i/26)), "k==")
+		if i%5 == 4 {
+			b.apply(&monitor.Response{Header: b.head("front", from+i), Proto: "HTTP/1.1", Status: 400 + int(i%90), Reason: "x"})
+		} else {
+			b.upgrade("front", from+i)
+			b.apply(&monitor.CloseFrame{Header: b.head("front", from+i), Dir: ws.FromClient, Code: ws.CloseCode(4000 + i%40)})
+		}
+		b.end("front", from+i, ws.Direction(i%2), hows[i%3])
+		b.close("front", from+i, sampleOf(b.now, 3, 4))
+		b.now = b.now.Add(2 * time.Second)
+		b.apply(&monitor.Tick{Header: b.head("", 0)})
+	}
+}
+
+// BenchmarkOverview is a refresh of the overview with all it can have: 100,000 conns,
+// the most targets, many codes and statuses, full histories.
+func BenchmarkOverview(b *testing.B) {
+	st := crowd(100_000)
+	st.mixed(1_000_000)
+	m := screenOf(b, Options{}, st.s, 200, 60)
+	press(m, "5")
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var spent, most time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		st.now = st.now.Add(125 * time.Millisecond)
+		st.apply(&monitor.Tick{Header: st.head("", 0)})
+		began := threadTime()
+		b.StartTimer()
+		m.Update(refreshMsg{})
+		if len(m.View().Content) < 200*60 {
+			b.Fatal("no picture")
+		}
+		took := threadTime() - began
+		spent, most = spent+took, max(most, took)
+	}
+	b.ReportMetric(ms(spent)/float64(b.N), "cpu-ms/op")
+	b.ReportMetric(ms(most), "cpu-ms-max")
 }
 
 // threadTime is the CPU time of this thread: unlike the clock, it does not
@@ -81,6 +131,7 @@ func BenchmarkUpdate(b *testing.B) {
 		{"by-age-filtered", "age", []string{"/", "7", "7", "enter"}, false, true},
 		{"filtered", "left", []string{"/", "7", "7", "enter"}, false, false},
 		{"filtering", "left", []string{"/", "x"}, false, false},
+		{"overview", "left", []string{"5"}, false, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			m := screenOf(b, o, st.s, 200, 60)
@@ -171,4 +222,57 @@ func BenchmarkKey(b *testing.B) {
 		m.Update(tea.KeyPressMsg{Code: 'j', Text: "j"})
 		_ = m.View()
 	}
+}
+
+// BenchmarkKeyUnderEvents is a key on a list of 100,000 conns while 50,000 events
+// a second change them, as a feed applies them: every 50 ms, under one lock. It
+// reports how long the answers took, the waiting for the lock included.
+func BenchmarkKeyUnderEvents(b *testing.B) {
+	const conns, each = 100_000, 50_000 / 20 / 4 // conns a batch, of four events
+	st := crowd(conns)
+	var mu sync.Mutex
+	o := Options{Read: func(f func(*monitor.State)) {
+		mu.Lock()
+		defer mu.Unlock()
+		f(st.s)
+	}}
+	m := screenOf(b, o, st.s, 200, 60)
+	for m.list.index.stale > 0 {
+		m.Update(refreshMsg{})
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		next := uint64(10 * conns)
+		for batch := time.NewTicker(50 * time.Millisecond); ; {
+			select {
+			case <-stop:
+				batch.Stop()
+				return
+			case <-batch.C:
+			}
+			mu.Lock()
+			st.now = st.now.Add(50 * time.Millisecond)
+			for range each {
+				next++
+				st.open("front", next, "/new", "k==")
+				st.upgrade("front", next)
+				st.close("front", next, monitor.Sample{})
+			}
+			mu.Unlock()
+		}
+	}()
+	var took []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		m.Update(tea.KeyPressMsg{Code: 'j', Text: "j"})
+		_ = m.View()
+		took = append(took, time.Since(began))
+		time.Sleep(30 * time.Millisecond) // a key that is held down
+	}
+	close(stop)
+	<-stopped
+	slices.Sort(took)
+	b.ReportMetric(ms(took[len(took)*99/100]), "ms-p99")
+	b.ReportMetric(ms(took[len(took)-1]), "ms-max")
 }

@@ -115,7 +115,7 @@ func fateCell(r *row, w int) line {
 		if strip == stOK {
 			strip = stDim // leave the eye to the others
 		}
-		return one(strip, bar(r.countdown.Used, w-digits)).add(g.st, printable.PadLeft(left, min(digits, w)))
+		return line(nil).draw(strip, bar(r.countdown.Used, w-digits)).add(g.st, printable.PadLeft(left, min(digits, w)))
 	case r.verdict.Cause != "":
 		sign := confidenceSign(&r.verdict, r.settled)
 		return one(glyphOf(r.stage, 0).st, printable.Truncate(r.verdict.Cause.Short(), w-2)+" "+sign)

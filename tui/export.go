@@ -59,6 +59,12 @@ func (m *Model) exported() (name, what string, write func(io.Writer) error) {
 		}
 		first, last, pass := l.first, l.last, l.filter
 		return "error.log", plural(uint64(l.folds.passed), "log line", "log lines"), func(w io.Writer) error { return writeLogs(w, m.o.Read, first, last, pass) }
+	case overviewScreen:
+		text := m.over.plainText()
+		return "overview.txt", "the overview", func(w io.Writer) error {
+			_, err := io.WriteString(w, text)
+			return err
+		}
 	case connectionScreen:
 		if id := m.detail.id; m.o.ConnJSON != nil && m.detail.any {
 			return "connection.json", "the connection", func(w io.Writer) (err error) {

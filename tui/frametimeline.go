@@ -184,7 +184,7 @@ func marksLine(marks []timeMark, w int) line {
 	taken := make([]bool, w)
 	out := make([]span, w)
 	for i := range out {
-		out[i] = span{" ", stPlain}
+		out[i] = span{text: " "}
 	}
 	free := func(from, n int) bool {
 		if from < 0 || from+n > w {
@@ -207,7 +207,7 @@ func marksLine(marks []timeMark, w int) line {
 			continue
 		}
 		for i := range n {
-			taken[from+i], out[from+i] = true, span{"", m.st}
+			taken[from+i], out[from+i] = true, span{st: m.st}
 		}
 		out[from].text = text
 	}

@@ -25,6 +25,7 @@ var golden = []struct {
 	{"connection-ended", Live, []string{"/", "c", "h", "a", "t", "enter", "enter"}},
 	{"findings", Live, []string{"3"}},
 	{"log", Live, []string{"4"}},
+	{"overview", Live, []string{"5"}},
 	{"groups", Live, []string{"o"}},
 	{"columns", Live, []string{"c"}},
 	{"values", Live, []string{"v"}},

@@ -47,7 +47,7 @@ func (k keymap) hints(at scope, mode Mode, w int) line {
 // commandNames are what the configuration calls the commands that can be rebound.
 var commandNames = map[command]string{
 	cmdDown: "down", cmdUp: "up", cmdPageDown: "page-down", cmdPageUp: "page-up", cmdTop: "top", cmdBottom: "bottom",
-	cmdOpen: "open", cmdBack: "back", cmdConnections: "connections", cmdConnection: "connection", cmdFindings: "findings", cmdLog: "log",
+	cmdOpen: "open", cmdBack: "back", cmdConnections: "connections", cmdConnection: "connection", cmdFindings: "findings", cmdLog: "log", cmdOverview: "overview",
 	cmdNextScreen: "next-screen", cmdLastScreen: "last-screen", cmdLeg: "other-leg", cmdHelp: "help", cmdQuit: "quit", cmdSuspend: "suspend",
 	cmdFilter: "filter", cmdFollow: "follow", cmdPin: "pin", cmdCopy: "copy", cmdCopyCell: "copy-value", cmdCopyJSON: "copy-json", cmdUnfold: "unfold", cmdNextSection: "next-section", cmdLastSection: "last-section", cmdSort: "sort", cmdSortBack: "sort-back",
 	cmdReverse: "reverse", cmdNextFlagged: "next-flagged", cmdLastFlagged: "last-flagged", cmdLastEnded: "last-ended",

@@ -17,6 +17,7 @@ const (
 	cmdConnection
 	cmdFindings
 	cmdLog
+	cmdOverview
 	cmdNextScreen
 	cmdLastScreen
 	cmdLeg
@@ -92,10 +93,11 @@ const (
 	onDraining
 	onColumns
 	onCells
+	onOverview
 
 	onFiltered = onConnections | onLog
 	onLists    = onFiltered | onFindings
-	onScreens  = onLists | onConnection
+	onScreens  = onLists | onConnection | onOverview
 	onAllLists = onScreens | onHelp
 	onChoosers = onColumns | onCells
 )
@@ -135,12 +137,14 @@ var bindings = keymap{
 	{"moving", cmdBottom, []string{"G", "end"}, onAllLists | onChoosers, always, "to the bottom (log: and follow)", ""},
 
 	{"screens", cmdOpen, []string{"enter", "l", "right"}, onLists, always, "open the connection", "open"},
+	{"screens", cmdOpen, []string{"enter", "l", "right"}, onOverview, always, "the connections that a row counts", "its connections"},
 	{"screens", cmdBack, []string{"esc", "h", "left"}, onScreens | onHelp, always, "clear the filter, else go back", ""},
 	{"screens", cmdConnections, []string{"1"}, onAllLists, always, "connections", ""},
 	{"screens", cmdConnection, []string{"2"}, onAllLists, always, "connection: the selected one", ""},
 	{"screens", cmdFindings, []string{"3"}, onAllLists, always, "findings: what is wrong, and the fix", ""},
 	{"screens", cmdLog, []string{"4"}, onAllLists, always, "log", ""},
-	{"screens", cmdNextScreen, []string{"tab"}, onLists, always, "next screen", ""},
+	{"screens", cmdOverview, []string{"5"}, onAllLists, always, "overview: over time, causes, codes, targets, silences", ""},
+	{"screens", cmdNextScreen, []string{"tab"}, onLists | onOverview, always, "next screen", ""},
 	{"screens", cmdLastScreen, []string{"shift+tab"}, onScreens, always, "screen before", ""},
 	{"screens", cmdLeg, []string{"tab"}, onConnection, always, "the other leg of the same WebSocket", "other leg"},
 	{"screens", cmdHelp, []string{"?"}, onAllLists, always, "this help, and back", "help"},
@@ -167,8 +171,8 @@ var bindings = keymap{
 	{"lists", cmdCopy, []string{"y"}, onScreens, always, "copy what is selected, of a finding its fix (OSC 52)", "copy"},
 	{"lists", cmdCopyJSON, []string{"Y"}, onConnection, always, "copy the whole connection as JSON, as report --json writes it", "copy JSON"},
 	{"lists", cmdUnfold, []string{"enter"}, onConnection, always, "show in full what is cut or the same on both legs, or not", "in full"},
-	{"lists", cmdNextSection, []string{"n"}, onConnection, always, "next section", "section"},
-	{"lists", cmdLastSection, []string{"N"}, onConnection, always, "section before", ""},
+	{"lists", cmdNextSection, []string{"n"}, onConnection | onOverview, always, "next section", "section"},
+	{"lists", cmdLastSection, []string{"N"}, onConnection | onOverview, always, "section before", ""},
 	{"lists", cmdSort, []string{"s"}, onConnections, always, "sort by the next column", "sort"},
 	{"lists", cmdSortBack, []string{"<"}, onConnections, always, "sort by the column before", ""},
 	{"lists", cmdReverse, []string{"S"}, onConnections, always, "reverse the order", ""},

@@ -25,8 +25,11 @@ func logWidthsFor(w int) (c logWidths) {
 	if w >= narrowAt {
 		c.conn, c.repeat = 7, 6
 	}
-	if w >= 110 {
+	switch { // the message matters more than the end of a long kind
+	case w >= 150:
 		c.kind = 27
+	case w >= 110:
+		c.kind = 18
 	}
 	return c
 }
@@ -81,7 +84,7 @@ func (c logWidths) cells(r *logRow, at string) line {
 		l = l.add(stBold, printable.PadRight(timesText(r.count), c.repeat))
 	}
 	if c.kind > 0 {
-		l = l.add(stDim, printable.PadRight(r.kind, c.kind)+" ")
+		l = l.add(stDim, printable.PadRight(printable.Truncate(r.kind, c.kind), c.kind)+" ")
 	}
 	return l.add(stPlain, r.message)
 }

@@ -233,11 +233,11 @@ func (m *Model) scrub(x int) {
 
 // clickBody selects a row, opens it the second time, or sorts by a column.
 func (m *Model) clickBody(x, line int, first clicked) tea.Cmd {
-	if line == 0 {
+	if line == 0 && m.at != overviewScreen {
 		m.clickHead(x)
 		return nil
 	}
-	place, ok := m.selectRow(line - 1)
+	place, ok := m.selectRow(x, line-1)
 	if !ok {
 		return nil
 	}
@@ -250,7 +250,7 @@ func (m *Model) clickBody(x, line int, first clicked) tea.Cmd {
 }
 
 // selectRow selects a visible row of the screen's list.
-func (m *Model) selectRow(row int) (place int, ok bool) {
+func (m *Model) selectRow(x, row int) (place int, ok bool) {
 	switch m.at {
 	case connectionsScreen:
 		if g := &m.list.index.groups; g.on() {
@@ -262,6 +262,8 @@ func (m *Model) selectRow(row int) (place int, ok bool) {
 		return m.found.win.click(&m.found, row)
 	case logScreen:
 		return m.logs.win.click(&m.logs.folds, row)
+	case overviewScreen:
+		return m.over.click(x, row+1)
 	}
 	return 0, false
 }

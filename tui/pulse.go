@@ -116,5 +116,5 @@ func pulseCell(r *row, w int) line {
 		}
 		s = append(s, blocks[(n*uint64(len(blocks))-1)/most]...)
 	}
-	return one(stAccent, string(s))
+	return line(nil).draw(stAccent, string(s))
 }

@@ -83,7 +83,7 @@ func (st *status) health(hs []*monitor.Health) {
 		if h.Status == monitor.HealthWarning {
 			sign, look = "!", stWarn
 		}
-		st.trouble = append(st.trouble, span{sign + " " + name + ": " + printable.String(h.Text), look})
+		st.trouble = append(st.trouble, span{text: sign + " " + name + ": " + printable.String(h.Text), st: look})
 	}
 }
 
@@ -224,6 +224,8 @@ func (m *Model) screenSummary() line {
 		return m.found.summary()
 	case logScreen:
 		return m.logs.summary()
+	case overviewScreen:
+		return m.over.summary(m.w)
 	}
 	return m.detail.scroll.more()
 }

@@ -11,16 +11,20 @@ import (
 
 // span is safe text of one style: it went through printable, or is our own.
 type span struct {
-	text string
-	st   style
+	text  string
+	st    style
+	drawn bool // a bar or a chart: in a selected row it keeps its look, reversed it would be a hole
 }
 
 // line is one line of the screen.
 type line []span
 
-func one(st style, text string) line { return line{{text, st}} }
+func one(st style, text string) line { return line{{text: text, st: st}} }
 
-func (l line) add(st style, text string) line { return append(l, span{text, st}) }
+func (l line) add(st style, text string) line { return append(l, span{text: text, st: st}) }
+
+// draw adds a drawing made of block elements.
+func (l line) draw(st style, text string) line { return append(l, span{text, st, true}) }
 
 func (l line) width() (n int) {
 	for _, s := range l {
@@ -50,15 +54,17 @@ func (l line) fit(w int) line {
 		}
 	}
 	if left > 0 {
-		out = append(out, span{strings.Repeat(" ", left), stPlain})
+		out = append(out, span{text: strings.Repeat(" ", left)})
 	}
 	return out
 }
 
-// restyle gives all of l one style.
+// restyle gives all of l but its drawings one style.
 func (l line) restyle(st style) line {
 	for i := range l {
-		l[i].st = st
+		if !l[i].drawn {
+			l[i].st = st
+		}
 	}
 	return l
 }

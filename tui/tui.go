@@ -9,92 +9,11 @@ package tui
 
 import (
 	"context"
-	"io"
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/wstap/wstap/diagnose"
 	"github.com/wstap/wstap/monitor"
 )
-
-// Mode is what the dashboard looks at.
-type Mode uint8
-
-// The modes.
-const (
-	Live     Mode = iota // taps at work in this process
-	Replay               // a recording
-	Attached             // a relay elsewhere, which goes on when the dashboard ends
-)
-
-// Options of a dashboard. Read is needed, all else may be zero. None of the
-// functions may block: they are called while a key is handled.
-type Options struct {
-	Read  func(func(*monitor.State)) // feed.Read
-	Mode  Mode
-	Title string // "2 taps", or the recording's file name
-
-	Replay    Player                 // nil live
-	Relay     Relay                  // nil where no traffic depends on this process
-	Recording func() string          // "rec 1.2 MB"; "" while nothing is recorded
-	Reload    func()                 // asks for the nginx configuration to be read again, and does not wait; nil: there is none
-	Watch     func(monitor.ID, bool) // asks for all frames of the conn on screen; nil: not possible
-
-	// Diagnose says what rules may look at beside the State, when a look begins; nil: nothing.
-	Diagnose func() diagnose.Options
-
-	// ConnJSON is a conn as report writes it; called while State is held. Nil: not possible.
-	ConnJSON func(*monitor.State, monitor.ID) []byte
-
-	// Save writes what the screen lists to a new file, whose name ends in name, and
-	// says where it is. It is called in a goroutine. Nil: not possible.
-	Save func(name string, write func(io.Writer) error) (path string, err error)
-
-	Config Config
-
-	NoColor bool // attributes only; else NO_COLOR in the environment decides
-	Light   bool // Light and Dark override what the terminal says of its background
-	Dark    bool
-	Version string
-}
-
-// PlayerStatus is where a replay stands.
-type PlayerStatus struct {
-	At, From, To  monitor.Time
-	Goal          monitor.Time // of a seek that is under way; zero: none
-	Speed         float64      // +Inf: as fast as possible
-	Paused, Ended bool
-}
-
-// Player is the replay behind the screen.
-type Player interface {
-	Status() PlayerStatus
-	Pause(bool)
-	SetSpeed(float64)
-	Seek(monitor.Time)
-	// Timeline is what is known so far of the whole recording; it is asked for at
-	// every refresh. Zero: nothing is known.
-	Timeline() Timeline
-}
-
-// LivePlayer is a Player of the past of something that goes on: Read gives the
-// State of where it stands, or of now.
-type LivePlayer interface {
-	Player
-	Live() bool // it shows what happens now; Seek ends that
-	GoLive()
-}
-
-// Relay is the traffic that quitting would end.
-type Relay interface {
-	// Live is the number of connections passing; it is asked at every refresh.
-	Live() int
-	// Drain stops accepting and returns when the last connection has ended,
-	// the drain timeout is over or Stop was called. It runs in a goroutine.
-	Drain()
-	// Stop ends what is left, at once. It may be called during Drain.
-	Stop()
-}
 
 // Run shows the dashboard until the user quits or ctx is done, both of which
 // are no error. The terminal is restored whatever happens; a panic of the
@@ -121,11 +40,12 @@ const (
 	connectionScreen
 	findingsScreen
 	logScreen
+	overviewScreen
 )
 
 var (
-	screenNames  = [...]string{connectionsScreen: "connections", connectionScreen: "connection", findingsScreen: "findings", logScreen: "log"}
-	screenScopes = [...]scope{connectionsScreen: onConnections, connectionScreen: onConnection, findingsScreen: onFindings, logScreen: onLog}
+	screenNames  = [...]string{connectionsScreen: "connections", connectionScreen: "connection", findingsScreen: "findings", logScreen: "log", overviewScreen: "overview"}
+	screenScopes = [...]scope{connectionsScreen: onConnections, connectionScreen: onConnection, findingsScreen: onFindings, logScreen: onLog, overviewScreen: onOverview}
 )
 
 // Model is the one Bubble Tea model.
@@ -141,6 +61,7 @@ type Model struct {
 	detail  detail
 	found   findingList
 	logs    logList
+	over    overview
 	help    help
 	filter  filterLine
 	status  status
@@ -294,7 +215,7 @@ func (m *Model) command(c command) tea.Cmd {
 		}
 		m.paused, m.pausedAt = !m.paused, m.status.events
 		return nil
-	case cmdConnections, cmdConnection, cmdFindings, cmdLog, cmdNextScreen, cmdLastScreen:
+	case cmdConnections, cmdConnection, cmdFindings, cmdLog, cmdOverview, cmdNextScreen, cmdLastScreen:
 		return m.switchTo(c)
 	}
 	if m.play(c) {
@@ -315,6 +236,8 @@ func (m *Model) screenKey(c command) action {
 		return m.detail.key(c)
 	case findingsScreen:
 		return m.found.key(c)
+	case overviewScreen:
+		return m.over.key(c)
 	}
 	return m.logs.key(c)
 }
@@ -328,8 +251,11 @@ func (m *Model) refresh() {
 	body := m.bodyHeight()
 	m.o.Read(func(s *monitor.State) { m.copy(s, body) })
 	m.pin = nil
-	if m.at == connectionsScreen {
+	switch m.at {
+	case connectionsScreen:
 		m.refreshList(body - 1)
+	case overviewScreen:
+		m.over.arrange(m.w, body, m.list.stamps, m.list.codes)
 	}
 	m.watchShown()
 	if m.front() == helpOverlay {
@@ -356,6 +282,8 @@ func (m *Model) copy(s *monitor.State, body int) {
 		m.found.refresh(s, body)
 	case logScreen:
 		m.logs.refresh(s, body-1-rawHeight(body), m.paused)
+	case overviewScreen:
+		m.over.refresh(s, m.paused)
 	}
 }
 

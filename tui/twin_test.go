@@ -225,6 +225,7 @@ func TestEveryKeyOnATerminal(t *testing.T) {
 		{"connection", []string{"1", "enter"}, onConnection, Live},
 		{"findings", []string{"3"}, onFindings, Live},
 		{"log", []string{"4"}, onLog, Live},
+		{"overview", []string{"5"}, onOverview, Live},
 		{"help", []string{"?"}, onHelp, Live},
 		{"columns", []string{"1", "c"}, onColumns, Live},
 		{"values", []string{"1", "v"}, onCells, Live},
@@ -263,7 +264,7 @@ func (tw *twins) resize(w, h int) {
 
 func TestResizeOnATerminal(t *testing.T) {
 	tw := startTwins(t, Options{Title: "2 taps", Relay: &fakeRelay{live: 2}}, 300, 100)
-	for _, lead := range [][]string{{"1"}, {"1", "enter"}, {"3"}, {"4"}, {"?"}, {"c"}} {
+	for _, lead := range [][]string{{"1"}, {"1", "enter"}, {"3"}, {"4"}, {"5"}, {"?"}, {"c"}} {
 		tw.again(fmt.Sprint(lead))
 		tw.press(lead...)
 		for _, s := range []struct{ w, h int }{{120, 40}, {80, 24}, {41, 10}, {20, 5}, {40, 10}, {200, 60}, {300, 100}} {

@@ -96,6 +96,8 @@ func (m *Model) body(h int) []line {
 		return m.detail.view()
 	case m.at == findingsScreen:
 		return m.found.view(m.w, h)
+	case m.at == overviewScreen:
+		return m.over.view()
 	}
 	return m.logs.view(m.w, h)
 }

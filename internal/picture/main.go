@@ -46,7 +46,11 @@ func run(program, out, only string) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	return nil
+	hash, err := screensHash(".")
+	if err != nil || only != "" {
+		return err
+	}
+	return os.WriteFile(filepath.Join(out, takenOf), []byte(hash+"\n"), 0o644)
 }
 
 // take runs the program, presses the keys of the shot and saves the picture.

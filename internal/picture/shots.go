@@ -41,12 +41,12 @@ var (
 const recordFor = 30 * time.Second
 
 var shots = []shot{
-	{"connections", medium, darkLook, true, []step{{until: "connections", keys: []string{"}"}}, {until: "left"}}},
-	{"connections-light", medium, lightLook, true, []step{{until: "connections", keys: []string{"}"}}, {until: "left"}}},
-	{"connection", wide, darkLook, true, []step{{until: "connections", keys: []string{"}"}}, {until: "left", keys: []string{"/", "c", "a", "u", "s", "e", ":", "i", "d", "l", "e", "_", "t", "i", "m", "e", "o", "u", "t", enter}}, {until: "idle timeout", keys: []string{enter}}}},
-	{"findings", medium, darkLook, true, []step{{until: "connections", keys: []string{"}"}}, {until: "errors found", keys: []string{"3"}}, {until: "fix"}}},
-	{"log", medium, darkLook, true, []step{{until: "connections", keys: []string{"}"}}, {until: "left", keys: []string{"4"}}, {until: "upstream"}}},
-	{"overview", wide, darkLook, true, []step{{until: "connections", keys: []string{"}"}}, {until: "left", keys: []string{"5"}}, {until: "codes"}}},
+	{"connections", medium, darkLook, true, []step{{until: "connections", keys: []string{"p", "]", "]"}}, {until: "left"}}},
+	{"connections-light", medium, lightLook, true, []step{{until: "connections", keys: []string{"p", "]", "]"}}, {until: "left"}}},
+	{"connection", wide, darkLook, true, []step{{until: "connections", keys: []string{"p", "]", "]"}}, {until: "left", keys: []string{"/", "c", "a", "u", "s", "e", ":", "i", "d", "l", "e", "_", "t", "i", "m", "e", "o", "u", "t", enter}}, {until: "idle timeout", keys: []string{enter}}}},
+	{"findings", medium, darkLook, true, []step{{until: "connections", keys: []string{"p", "]", "]"}}, {until: "errors found", keys: []string{"3"}}, {until: "fix"}}},
+	{"log", medium, darkLook, true, []step{{until: "connections", keys: []string{"p", "]", "]"}}, {until: "left", keys: []string{"4"}}, {until: "upstream"}}},
+	{"overview", wide, darkLook, true, []step{{until: "connections", keys: []string{"p", "]", "]"}}, {until: "left", keys: []string{"5"}}, {until: "codes"}}},
 }
 
 func (s *shot) arguments(tape string) []string {
