@@ -57,7 +57,7 @@ func limitsHit(p *pass, r *monitor.LogRef) {
 		t.fix("# After a cut all clients come back at once: let them wait a random time before they do.\n# in %s:\nlimit_req zone=%s burst=200 nodelay;", p.blockOf(e), zone)
 	}
 	if p.state.HasRole(monitor.Front) {
-		t.say("with a front tap nginx sees one address for all clients, so a limit by address counts them as one: use --proxy-protocol, or tap the back leg")
+		t.say("a front tap without --proxy-protocol makes nginx see one address for all clients, and a limit by address counts them as one; a back tap does not")
 	}
 }
 

@@ -16,6 +16,12 @@ var closeRules = []rule{{
 	reference: "RFC 6455 §5.5.1, §7.1.2",
 	conn:      unansweredClose,
 }, {
+	id:        "not-closed",
+	severity:  monitor.SeverityWarning,
+	title:     "Connections that have ended are not closed by one side",
+	reference: "RFC 6455 §7.1.1; RFC 9293 §3.6 (CLOSE-WAIT)",
+	conn:      notClosed,
+}, {
 	id:        "close-code",
 	severity:  monitor.SeverityError,
 	title:     "Connections are closed with a code that tells of trouble",

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wstap/wstap/internal/printable"
@@ -76,7 +77,9 @@ func (st *status) health(hs []*monitor.Health) {
 	for _, h := range hs {
 		name := printable.String(h.Name)
 		if h.Status == monitor.HealthOK {
-			st.healthy = append(st.healthy, name)
+			if !slices.Contains(st.healthy, name) { // each of several relays has its viewers
+				st.healthy = append(st.healthy, name)
+			}
 			continue
 		}
 		sign, look := "✗ failed:", stFail

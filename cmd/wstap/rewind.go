@@ -309,13 +309,17 @@ func (r *rewind) back() {
 	r.coming = nil
 }
 
-// timelineOf is the whole history of a State.
+// timelineOf is the whole history of a State. It has no single incidents: those of
+// a bucket are one.
 func timelineOf(s *monitor.State) tui.Timeline {
 	_, whole := s.History()
 	t := tui.Timeline{From: whole.From, Step: whole.Width, Buckets: make([]tui.Bucket, len(whole.Buckets)), Upto: s.Now(), Complete: true}
 	for i, b := range whole.Buckets {
 		t.Buckets[i].Activity = uint64(b.Opened) + uint64(b.Closed)
-		t.Buckets[i].Marks[tui.MarkDeath] = b.Bad
+		if t.Buckets[i].Marks[tui.MarkDeath] = b.Bad; b.Bad > 0 {
+			at := whole.From.Add(time.Duration(i) * whole.Width)
+			t.Marks = append(t.Marks, tui.Mark{At: at, Kind: tui.MarkDeath, What: "bad end", N: uint64(b.Bad)})
+		}
 	}
 	return t
 }
