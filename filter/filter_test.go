@@ -270,7 +270,8 @@ func TestMatchingDoesNotAllocate(t *testing.T) {
 	s := world(t)
 	var all []Conn
 	s.Conns(func(c *monitor.Conn) bool { all = append(all, Conn{s, c}); return true })
-	for _, text := range []string{"socket", "!target:/chat,/feed state:live", "idle:>3s left:<10s", "client:10.0.0.0/8", "/soc.et/", "code:1000-1015", "id:1,2,3"} {
+	// No /re/: the scratch memory of package regexp comes from a pool, which may be empty.
+	for _, text := range []string{"socket", "!target:/chat,/feed state:live", "idle:>3s left:<10s", "client:10.0.0.0/8", "code:1000-1015", "id:1,2,3"} {
 		f, err := Conns.Parse(text)
 		if err != nil {
 			t.Fatal(err)

@@ -75,6 +75,10 @@ func TestRewind(t *testing.T) {
 			}
 		}
 	})
+	eventually(t, "the end without a close frame is an incident to go to", func() bool {
+		marks := r.Timeline().Marks
+		return len(marks) == 1 && marks[0].N == 1 && marks[0].At <= r.Status().To
+	})
 	r.Pause(true)
 	eventually(t, "the present, as recorded", func() bool { st := r.Status(); return !r.Live() && st.Paused && st.Goal.IsZero() })
 	r.Seek(opened.Add(700 * time.Millisecond))
