@@ -2,6 +2,7 @@ package tui
 
 import (
 	"math"
+	"time"
 
 	"github.com/wstap/wstap/monitor"
 )
@@ -99,7 +100,7 @@ const restless = 0.5
 func byLeft(s *monitor.State, c *monitor.Conn, cd *monitor.Countdown) sortKey {
 	switch {
 	case cd != nil && cd.Used < restless:
-		return sortKey{group: groupFirst + 1, num: int64(cd.Limit.Value)}
+		return sortKey{group: groupFirst + 1, num: byLimit(cd.Limit.Value.Std(), c.Seq)}
 	case cd != nil && cd.Left > -expiredStays:
 		return sortKey{group: groupFirst, num: tenths(s.Now().Add(cd.Left))}
 	case cd != nil:
@@ -108,6 +109,13 @@ func byLeft(s *monitor.State, c *monitor.Conn, cd *monitor.Countdown) sortKey {
 		return sortKey{group: groupFirst + 3, num: -tenths(c.Opened)}
 	}
 	return sortKey{group: groupFirst + 4, num: -tenths(c.Ended)}
+}
+
+// byLimit orders by a limit and then by arrival in one number: most conns are busy
+// ones of one limit, and a refresh compares all of them.
+func byLimit(limit time.Duration, seq uint64) int64 {
+	const seqBits = 40
+	return min(int64(limit/(100*time.Millisecond)), 1<<(62-seqBits))<<seqBits | int64(seq&(1<<seqBits-1))
 }
 
 // tenths of a second are fine enough to sort by: the legs of one WebSocket are
