@@ -88,11 +88,12 @@ const scenes = {
 };
 
 async function play() {
+  if (document.readyState !== 'complete') await new Promise(done => addEventListener('load', done));
   if (location.pathname === '/next') {
     const s = await open('/killed');
     await exchange(s, ['hello']);
-    await tell('killed', {});
-    return; // and the socket stays
+    s.ws.send('ready'); // for the end: no request may be on its way then
+    return;
   }
   for (const [name, scene] of Object.entries(scenes)) await tell(name, await scene());
   const s = await open('/away');
