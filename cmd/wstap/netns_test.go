@@ -197,7 +197,9 @@ func (m *machines) attached(r *relay) {
 // lost waits until the viewers have given the line to a relay up.
 func (m *machines) lost(r *relay) {
 	m.t.Helper()
-	lost := func() bool { return slices.ContainsFunc(m.healths(r), func(h string) bool { return strings.HasPrefix(h, "warning: lost: ") }) }
+	lost := func() bool {
+		return slices.ContainsFunc(m.healths(r), func(h string) bool { return strings.HasPrefix(h, "warning: lost: ") })
+	}
 	for deadline := time.Now().Add(lostWithin); !lost(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			m.t.Fatalf("%s is not said to be lost: %q", r.url, m.healths(r))
