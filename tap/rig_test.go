@@ -144,6 +144,19 @@ func (r *rig) dial() halfCloser {
 	return r.ours(c)
 }
 
+// dialReset dials a tap that resets, maybe before the dial has returned.
+func (r *rig) dialReset() {
+	r.t.Helper()
+	c, err := net.Dial("tcp", r.server.Taps()[0].Listen)
+	if errors.Is(err, syscall.ECONNRESET) {
+		return
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	wantReset(r.t, r.ours(c))
+}
+
 func (r *rig) accept() halfCloser {
 	r.t.Helper()
 	c, err := r.ln.Accept()

@@ -158,8 +158,7 @@ func TestUpstreamTLSFails(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t, rigOptions{upstream: "https://" + test.ln.Addr().String(), tap: Options{DialTimeout: 500 * time.Millisecond}})
-			client := r.dial()
-			wantReset(t, client)
+			r.dialReset()
 			r.idle()
 			got := find[*monitor.DialError](r)
 			if len(got) != 1 || !strings.HasPrefix(got[0].Error, monitor.DialTLS) || !strings.Contains(got[0].Error, test.err) {

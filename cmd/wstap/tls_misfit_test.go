@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,7 +48,8 @@ var misfits = []misfit{
 	{
 		name: "client with TLS at a plain nginx", http: plainListen + "proxy_pass http://‹app›; } }",
 		client: doubtingClient, want: "does not look like a TLS handshake",
-		front: "server_fin likely", says: []string{"TLS record"},
+		// Both sides close at once: nginx behind its answer, the client upon it.
+		front: "server_fin likely or client_fin likely", says: []string{"TLS record"},
 		finding: "tls-on-plain", found: []string{"front leg", "answered with HTTP", "listen PORT ssl;"},
 	},
 	{
@@ -162,7 +164,7 @@ func (m *misfit) checkLeg(t *testing.T, cs []report.Conn, leg, want string) {
 		return
 	}
 	v := cs[0].Close
-	if got := fmt.Sprintf("%s %s", v.Cause, v.Confidence); got != want {
+	if got := fmt.Sprintf("%s %s", v.Cause, v.Confidence); !slices.Contains(strings.Split(want, " or "), got) {
 		t.Errorf("%s: %s, want %s\n%s", leg, got, want, joined(v.Evidence))
 	}
 	if speaks := m.back == "" || leg == "back"; speaks && !containsAll(joined(v.Evidence), m.says) {
