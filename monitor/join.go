@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,12 +82,10 @@ func (s *State) beginJoin(r *LogRef) {
 	if !r.Entry.Has(logparse.HasConnection) {
 		return
 	}
-	if c := s.exact(r); c != nil {
-		r.Exact, r.Score = true, scoreExact
-		s.join(r, c)
+	if s.joinExact(r) {
 		return
 	}
-	if !r.Entry.Has(logparse.HasRequest) {
+	if !r.Entry.Has(logparse.HasRequest) && !s.follows(r) {
 		return
 	}
 	if len(s.pending) >= pendingMost {
@@ -94,6 +93,17 @@ func (s *State) beginJoin(r *LogRef) {
 		return
 	}
 	s.pending = append(s.pending, r)
+}
+
+// followsMost bounds how many waiting entries a new one is compared with.
+const followsMost = 256
+
+// follows says that an entry of the same connection waits for its conn: what one
+// read of the log brought together must join as if it had come line by line.
+func (s *State) follows(r *LogRef) bool {
+	name := ngxOf(r)
+	recent := s.pending[max(len(s.pending)-followsMost, 0):]
+	return slices.ContainsFunc(recent, func(o *LogRef) bool { return ngxOf(o) == name })
 }
 
 // endsTunnels says that an entry of a process tells of the end of its tunnels.
@@ -104,6 +114,17 @@ func endsTunnels(e *logparse.Entry) bool {
 
 // pendingMost bounds the entries that wait for their conn.
 const pendingMost = 4096
+
+// joinExact joins by name, which needs no score.
+func (s *State) joinExact(r *LogRef) bool {
+	c := s.exact(r)
+	if c == nil {
+		return false
+	}
+	r.Exact, r.Score = true, scoreExact
+	s.join(r, c)
+	return true
+}
 
 // exact finds the conn that nginx's own name of the connection leads to.
 func (s *State) exact(r *LogRef) *Conn {
@@ -152,6 +173,9 @@ func (s *State) joinPending(last bool) {
 // tryJoin gives the entry to its best candidate; equal ones share it. last: there
 // will be no other try.
 func (s *State) tryJoin(r *LogRef, last bool) bool {
+	if !r.Entry.Has(logparse.HasRequest) {
+		return s.joinExact(r)
+	}
 	var best []*Conn
 	score := 0
 	for _, c := range s.settling[max(len(s.settling)-candidatesMost, 0):] {

@@ -48,7 +48,11 @@ func (w *world) deadServer(message string) (b *leg, line string) {
 	w.apply(&Opened{Header: b.head(), Client: "127.0.0.1:5", Listen: "127.0.0.1:9000", Server: "127.0.0.1:9001"})
 	w.apply(&DialError{Header: b.head(), Error: "connection refused", Errno: 111})
 	b.closed()
-	return b, fmt.Sprintf(`%s [error] 31#31: *7 %s, client: 127.0.0.1, server: x, request: "GET /ws HTTP/1.1", upstream: "https://127.0.0.1:9000/ws", host: "ws.test"`,
+	return b, w.deadLine(message)
+}
+
+func (w *world) deadLine(message string) string {
+	return fmt.Sprintf(`%s [error] 31#31: *7 %s, client: 127.0.0.1, server: x, request: "GET /ws HTTP/1.1", upstream: "https://127.0.0.1:9000/ws", host: "ws.test"`,
 		w.now.Std().Format("2006/01/02 15:04:05"), message)
 }
 
@@ -68,6 +72,25 @@ func TestLineBeforeTheAnswer(t *testing.T) {
 	}
 	if !strings.Contains(evidence(f), "could not be reached: connection refused") {
 		t.Errorf("the 502 is not explained:\n%s", evidence(f))
+	}
+}
+
+// TestLinesReadTogether: a line without a request joins through another of the
+// same connection, whether that has found its conn yet or waits for the answer.
+func TestLinesReadTogether(t *testing.T) {
+	for name, pause := range map[string]time.Duration{"line by line": 250 * time.Millisecond, "in one read": 0} {
+		w := newWorld(t, frontTap)
+		f := w.open("front", "k", "/ws")
+		line := w.deadLine("connect() failed (111: Connection refused) while connecting to upstream")
+		f.answer(502)
+		f.closed()
+		w.log(line)
+		w.wait(pause)
+		w.log(strings.Split(line, " [")[0] + " [info] 31#31: *7 client 127.0.0.1 closed keepalive connection")
+		w.wait(4 * time.Second)
+		if n := len(f.conn().Logs); n != 2 {
+			t.Errorf("%s: joined %d lines, want 2", name, n)
+		}
 	}
 }
 
