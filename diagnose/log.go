@@ -31,11 +31,19 @@ func (p *pass) entry(subject string, r *monitor.LogRef) (t *tally, first bool) {
 	}
 	first = t.Count == 0
 	if t.Count >= linesMost {
-		t.Count++
+		t.countLine(r)
 		t.said++
-		return t.seen(r.At), false
+		return t, false
 	}
 	return t.line(r), first
+}
+
+// theOne is the conn that a line is about: the client's leg where both are known.
+func theOne(r *monitor.LogRef) (monitor.ID, bool) {
+	if !explained(r) {
+		return monitor.ID{}, false
+	}
+	return r.Joined[0], true
 }
 
 // lineServer is the server that a line is about. Of a line cut at nginx's limit the

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/wstap/wstap/monitor"
 )
 
 // Subjects come from outside: a scanner asks for a thousand paths, a host has a
@@ -186,9 +184,10 @@ func fixOf(t *tally) string {
 // absorb adds what another finding of the rule has.
 func (t *tally) absorb(o *tally) {
 	t.Count += o.Count
+	t.OfLines = t.OfLines || o.OfLines
 	for _, id := range o.Conns {
-		if len(t.Conns) < monitor.FindingConns && !slices.Contains(t.Conns, id) {
-			t.Conns = append(t.Conns, id)
+		if !slices.Contains(t.Conns, id) {
+			t.name(id)
 		}
 	}
 	t.seen(o.First).seen(o.Last)

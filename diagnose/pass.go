@@ -40,8 +40,10 @@ func remember[T any](p *pass) *T {
 // tally is a finding in the making.
 type tally struct {
 	Finding
-	said int // sentences beyond evidenceMost
-	with int // further subjects that it stands for
+	said   int // sentences beyond evidenceMost
+	with   int // further subjects that it stands for
+	oldest int // place in Conns that the next one takes, once they are full
+	newest monitor.ID
 }
 
 // about is the finding of a subject: a target, a server, a location, or "" where
@@ -91,25 +93,49 @@ func (p *pass) group(target string) string {
 
 // conn counts a conn that the finding touches, as of a time.
 func (t *tally) conn(c *monitor.Conn, at monitor.Time) *tally {
-	if n := len(t.Conns); n > 0 && t.Conns[n-1] == c.ID {
+	if t.newest == c.ID {
 		return t.seen(at)
 	}
 	t.Count++
-	if len(t.Conns) < monitor.FindingConns {
-		t.Conns = append(t.Conns, c.ID)
-	}
+	t.name(c.ID)
 	return t.seen(at)
+}
+
+// name keeps a conn that the finding touches, in place of the oldest one where
+// there are too many.
+func (t *tally) name(id monitor.ID) {
+	t.newest = id
+	if len(t.Conns) < monitor.FindingConns {
+		t.Conns = append(t.Conns, id)
+		return
+	}
+	t.Conns[t.oldest] = id
+	t.oldest = (t.oldest + 1) % len(t.Conns)
+}
+
+// sorted puts the conns in the order in which they were named.
+func (t *tally) sorted() {
+	t.Conns = slices.Concat(t.Conns[t.oldest:], t.Conns[:t.oldest])
+	t.oldest = 0
 }
 
 // line counts a log line, and keeps the first ones as evidence.
 func (t *tally) line(r *monitor.LogRef) *tally {
-	t.Count++
-	t.seen(r.At)
+	t.countLine(r)
 	if len(t.Evidence) >= evidenceMost { // before it is made
 		t.said++
 		return t
 	}
 	return t.say("log: %s", r.Entry.Raw)
+}
+
+func (t *tally) countLine(r *monitor.LogRef) {
+	t.Count++
+	t.OfLines = true
+	t.seen(r.At)
+	if id, ok := theOne(r); ok && t.newest != id {
+		t.name(id)
+	}
 }
 
 // seen widens the time in which it was seen.
@@ -160,6 +186,7 @@ func (t *tally) grade(s monitor.Severity) *tally {
 
 func (p *pass) appendTo(out []Finding) []Finding {
 	for _, t := range p.few() {
+		t.sorted()
 		if t.said > 0 {
 			t.Evidence = append(t.Evidence, fmt.Sprintf("and %d more like these", t.said))
 		}

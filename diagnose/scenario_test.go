@@ -171,6 +171,10 @@ func render(fs []Finding) string {
 	var b strings.Builder
 	for _, f := range fs {
 		fmt.Fprintf(&b, "%s [%s] %s (%d)\n", f.ID, f.Severity, f.Title, f.Count)
+		for i, id := range f.Conns[:min(len(f.Conns), 10)] {
+			fmt.Fprint(&b, []string{"  conns:", ""}[min(i, 1)], " ", id.Conn)
+		}
+		b.WriteByte('\n')
 		for _, e := range f.Evidence {
 			fmt.Fprintf(&b, "  - %s\n", e)
 		}

@@ -60,7 +60,8 @@ type Finding struct {
 	// Count is how many conns it touches, or how many log lines or places of the
 	// configuration where it is about no conn.
 	Count    int      `json:"count"`
-	Conns    []ID     `json:"-"`        // the first of them, at most FindingConns
+	OfLines  bool     `json:"-"`        // Count is of log lines
+	Conns    []ID     `json:"-"`        // the newest it touches, oldest first, at most FindingConns
 	Evidence []string `json:"evidence"` // sentences with times, log lines, places
 	Fix      string   `json:"fix"`      // configuration to paste, or what to do where no configuration helps
 	// Reference is where to read on: an RFC section, an nginx directive.

@@ -114,7 +114,7 @@ func foundWhere(f *diagnose.Finding, oneDay bool) string {
 		parts = append(parts, fmt.Sprintf("%s:%d", f.File, f.Line))
 	}
 	switch {
-	case len(f.Conns) > 0:
+	case len(f.Conns) > 0 && !f.OfLines:
 		parts = append(parts, count(f.Count, "connection", "connections"))
 	case f.Count > 1:
 		parts = append(parts, fmt.Sprintf("%d times", f.Count))

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,7 +69,7 @@ func (l *findingList) refresh(s *monitor.State, body int) {
 	l.win.settle(l)
 	l.conns = map[monitor.ID]uint64{}
 	if f := l.selected(); f != nil {
-		for _, id := range f.Conns[:min(len(f.Conns), connsJumped)] {
+		for _, id := range newest(f, connsJumped) {
 			if c := s.Conn(id); c != nil {
 				l.conns[id] = c.Seq
 			}
@@ -81,6 +82,13 @@ const connsNamed = 12
 
 // connsJumped is to how many of them one can go at once.
 const connsJumped = 60
+
+// newest are the conns that a finding touched last, the newest first.
+func newest(f *diagnose.Finding, most int) []monitor.ID {
+	ids := slices.Clone(f.Conns[max(len(f.Conns)-most, 0):])
+	slices.Reverse(ids)
+	return ids
+}
 
 func (l *findingList) selected() *diagnose.Finding {
 	if !l.win.any || l.win.at >= len(l.all) {
@@ -112,7 +120,7 @@ func (l *findingList) key(c command) action {
 	case c == cmdItsConns, c == cmdItsLog:
 		return l.jump(f, c)
 	case c == cmdOpen:
-		for _, id := range f.Conns {
+		for _, id := range newest(f, connsJumped) {
 			if _, ok := l.conns[id]; ok {
 				return openConn{id}
 			}
@@ -125,7 +133,7 @@ func (l *findingList) key(c command) action {
 // jump goes to the connections of a finding, or to their log lines.
 func (l *findingList) jump(f *diagnose.Finding, c command) action {
 	var numbers []string
-	for _, id := range f.Conns {
+	for _, id := range newest(f, connsJumped) {
 		if seq, ok := l.conns[id]; ok {
 			numbers = append(numbers, strconv.FormatUint(seq, 10))
 		}
@@ -218,12 +226,16 @@ func (l *findingList) inFull(f *diagnose.Finding, w, h int) []line {
 
 func (l *findingList) connNames(f *diagnose.Finding) string {
 	var names []string
-	for _, id := range f.Conns[:min(len(f.Conns), connsNamed)] {
+	for _, id := range newest(f, connsNamed) {
 		if seq, ok := l.conns[id]; ok {
 			names = append(names, fmt.Sprintf("#%d", seq))
 		}
 	}
-	if more := f.Count - len(names); more > 0 && len(names) > 0 {
+	all := f.Count
+	if f.OfLines {
+		all = len(f.Conns)
+	}
+	if more := all - len(names); more > 0 && len(names) > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(names, " ")

@@ -255,7 +255,10 @@ func (p *connPage) findings() {
 		if len(p.lines) > n && len(p.lines[n]) > 0 {
 			p.lines[n][0].st = look.st
 		}
-		if f.Count > 1 && len(f.Conns) > 0 {
+		switch {
+		case f.Count > 1 && f.OfLines:
+			p.text(stDim, "           ", "the log has "+plural(uint64(f.Count), "line", "lines")+" like it")
+		case f.Count > 1 && len(f.Conns) > 0:
 			p.text(stDim, "           ", "touches "+plural(uint64(f.Count), "connection", "connections"))
 		}
 	}
