@@ -15,7 +15,6 @@ type action interface{ carryOut(m *Model) tea.Cmd }
 
 type (
 	openConn  struct{ id monitor.ID }
-	goTo      struct{ screen screenID }
 	goBack    struct{}
 	copyText  struct{ what, text string }
 	copyJSON  struct{ id monitor.ID }
@@ -30,24 +29,33 @@ type (
 )
 
 func (a openConn) carryOut(m *Model) tea.Cmd {
+	if m.at != connectionScreen { // else it is the other leg
+		m.leave()
+	}
 	m.detail.open(a.id)
 	m.show(connectionScreen)
 	return nil
 }
 
-func (a goTo) carryOut(m *Model) tea.Cmd {
-	m.show(a.screen)
-	return nil
-}
-
-func (goBack) carryOut(m *Model) tea.Cmd {
-	m.show(m.before)
-	return nil
-}
-
 func (a copyText) carryOut(m *Model) tea.Cmd {
-	m.say("copied " + a.what + " (if the terminal allows OSC 52)")
-	return tea.SetClipboard(a.text)
+	if m.o.Copy == nil {
+		return m.copied(copiedMsg{copyText: a})
+	}
+	return func() tea.Msg {
+		where, err := m.o.Copy(a.text)
+		return copiedMsg{a, where, err}
+	}
+}
+
+// copied says where a text was copied to. Where that failed, or there is nothing
+// but the terminal, that is asked, which never answers.
+func (m *Model) copied(msg copiedMsg) tea.Cmd {
+	if msg.where != "" && msg.err == nil {
+		m.say("copied " + msg.what + " " + printable.String(msg.where))
+		return nil
+	}
+	m.say("copied " + msg.what + ", if the terminal allows it (OSC 52); e saves to a file")
+	return tea.SetClipboard(msg.text)
 }
 
 func (a copyJSON) carryOut(m *Model) tea.Cmd {
@@ -68,13 +76,14 @@ func (a togglePin) carryOut(m *Model) tea.Cmd {
 }
 
 func (a askFilter) carryOut(m *Model) tea.Cmd {
-	m.filter.begin(m.filterText())
+	m.filter.begin(m.filterText(), m.here())
 	m.filter.rows = slices.Clone(m.list.rows)
 	m.push(filterOverlay)
 	return nil
 }
 
 func (a showFiltered) carryOut(m *Model) tea.Cmd {
+	m.leave()
 	m.list.index.group(&groupings[0])
 	m.show(connectionsScreen)
 	if err := m.applyFilter(a.text); err != nil {
@@ -84,6 +93,7 @@ func (a showFiltered) carryOut(m *Model) tea.Cmd {
 }
 
 func (a showLog) carryOut(m *Model) tea.Cmd {
+	m.leave()
 	m.show(logScreen)
 	if err := m.applyFilter(a.text); err != nil {
 		m.say(printable.String(err.Error()))
@@ -109,14 +119,9 @@ func (a say) carryOut(m *Model) tea.Cmd {
 
 // show changes the screen and tells which conn is watched from now on.
 func (m *Model) show(id screenID) {
-	if id == connectionScreen {
-		if m.at != connectionScreen {
-			m.before = m.at
-		}
-		if !m.detail.any {
-			if sel, ok := m.selected(); ok {
-				m.detail.open(sel)
-			}
+	if id == connectionScreen && !m.detail.any {
+		if sel, ok := m.selected(); ok {
+			m.detail.open(sel)
 		}
 	}
 	m.at = id
@@ -149,9 +154,16 @@ func (m *Model) watchShown() {
 	m.watched = now
 }
 
-// switchTo changes the screen; the help is left by it, too.
+// switchTo changes the screen; the help is left by it, too. From a connection
+// esc leads back to the screen it was opened from.
 func (m *Model) switchTo(c command) tea.Cmd {
 	m.overlays = nil
+	from := m.here()
+	defer func() {
+		if m.trail = nil; m.at == connectionScreen && from.at != connectionScreen {
+			m.trail.add(from)
+		}
+	}()
 	n := screenID(len(screenNames))
 	switch c {
 	case cmdNextScreen:

@@ -45,10 +45,14 @@ func (m *Model) typed(c command, msg tea.Msg) {
 			return // it says what is wrong; esc leaves
 		}
 		f.remember()
+		if f.text() != f.before {
+			f.from.filter = true
+			m.trail.add(f.from)
+		}
 		m.pop()
 		return
 	case cmdCancel:
-		f.begin(f.before)
+		f.begin(f.before, f.from)
 		m.pop()
 	case cmdComplete, cmdCompleteBack:
 		f.complete(m.offers, c == cmdComplete)
@@ -92,6 +96,7 @@ func (m *Model) values(field string) (out []string) {
 type filterLine struct {
 	in      textinput.Model
 	before  string        // what esc goes back to
+	from    place         // where the typing began
 	fault   *filter.Error // of the text
 	offered []filter.Completion
 	picked  int      // of offered; -1: none yet
@@ -116,7 +121,8 @@ func newFilterLine() filterLine {
 	return filterLine{in: in, picked: -1}
 }
 
-func (f *filterLine) begin(text string) {
+func (f *filterLine) begin(text string, from place) {
+	f.from = from
 	f.before, f.fault, f.picked, f.offered, f.recalls = text, nil, -1, nil, len(f.history)
 	f.in.SetValue(text)
 	f.in.CursorEnd()

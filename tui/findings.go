@@ -112,7 +112,7 @@ func (l *findingList) key(c command) action {
 	f := l.selected()
 	switch {
 	case c == cmdBack:
-		return goTo{connectionsScreen}
+		return goBack{}
 	case f == nil:
 		return nil
 	case c == cmdCopy:

@@ -124,6 +124,9 @@ func TestEnterOnAGroupShowsItsConnections(t *testing.T) {
 	if m.list.index.groups.on() || len(m.list.rows) != 2 {
 		t.Errorf("%d rows, want the two legs of /chat:\n%s", len(m.list.rows), text(t, m))
 	}
+	if press(m, "esc"); !m.list.index.groups.on() || m.list.index.groups.win.sel != "/chat" {
+		t.Errorf("esc does not lead back to the group:\n%s", text(t, m))
+	}
 	if press(m, "esc"); len(m.list.rows) != 16 {
 		t.Errorf("esc shows %d rows, want all", len(m.list.rows))
 	}

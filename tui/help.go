@@ -8,18 +8,19 @@ import (
 )
 
 // help is the help page, made from the tables that the screens are made from:
-// keys, marks, signs, causes.
+// keys, marks, signs, causes. What the screen behind it has of its own comes first.
 type help struct {
-	w      int // of the screen it was made for
+	w      int      // of the terminal it was made for
+	at     screenID // and the screen
 	page   page
 	scroll scroller
 }
 
 const helpLabel = 20
 
-func (h *help) refresh(keys keymap, mode Mode, w, height int) {
-	if h.w != w {
-		h.w, h.page = w, page{w: w}
+func (h *help) refresh(keys keymap, mode Mode, at screenID, w, height int) {
+	if h.w != w || h.at != at {
+		h.w, h.at, h.page = w, at, page{w: w}
 		if w >= sideBySide {
 			h.page.w = w/2 - 1
 		}
@@ -33,17 +34,7 @@ func (h *help) refresh(keys keymap, mode Mode, w, height int) {
 
 func (h *help) write(keys keymap, mode Mode) {
 	p := &h.page
-	for _, g := range helpGroups {
-		if g.when == whenPast && mode == Live {
-			continue
-		}
-		p.head(g.title)
-		for i := range keys {
-			if b := &keys[i]; b.group == g.group && b.in(mode) {
-				p.item(stKey, strings.Join(b.keys, " "), b.help)
-			}
-		}
-	}
+	h.keys(keys, mode)
 	p.head("Marks")
 	for _, g := range stageGlyphs {
 		p.item(g.st, g.sign, g.help)
@@ -75,6 +66,50 @@ func (h *help) write(keys keymap, mode Mode) {
 	for _, c := range monitor.Causes() {
 		p.item(stPlain, c.Short(), c.Meaning())
 	}
+}
+
+// keys are those of the screen, those of all screens by groups, and those of the
+// other screens.
+func (h *help) keys(keys keymap, mode Mode) {
+	here := screenScopes[h.at]
+	h.page.head("On this screen, " + screenNames[h.at])
+	h.list(keys, mode, func(b *binding) bool { return b.at&here != 0 && !b.everywhere() })
+	for _, g := range helpGroups {
+		if g.when == whenPast && mode == Live {
+			continue
+		}
+		h.page.head(g.title)
+		h.list(keys, mode, func(b *binding) bool { return b.group == g.group && (b.everywhere() || b.at&onScreens == 0) })
+	}
+	h.page.head("On other screens")
+	h.list(keys, mode, func(b *binding) bool { return b.at&onScreens != 0 && b.at&here == 0 })
+}
+
+func (h *help) list(keys keymap, mode Mode, wanted func(*binding) bool) {
+	for i := range keys {
+		b := &keys[i]
+		if !wanted(b) || !b.in(mode) {
+			continue
+		}
+		text := b.help
+		if b.at&onScreens != 0 && b.at&screenScopes[h.at] == 0 {
+			text = strings.Join(b.screens(), ", ") + ": " + text
+		}
+		h.page.item(stKey, strings.Join(b.keys, " "), text)
+	}
+}
+
+// everywhere says that a key works on all screens.
+func (b *binding) everywhere() bool { return b.at&onScreens == onScreens }
+
+// screens are the names of those that a key works on.
+func (b *binding) screens() (names []string) {
+	for id, name := range screenNames {
+		if b.at&screenScopes[id] != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // item is a label and what it means; the label gets its own line where the

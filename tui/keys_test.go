@@ -67,20 +67,44 @@ func TestKeysAreUniqueAndPossible(t *testing.T) {
 	}
 }
 
+// TestEveryKeyIsInTheHelp: once, and those of the screen behind it at its top.
 func TestEveryKeyIsInTheHelp(t *testing.T) {
 	for _, mode := range []Mode{Live, Replay} {
-		var h help
-		h.refresh(bindings, mode, 100, 20)
-		var b strings.Builder
-		for _, l := range h.page.lines {
-			for _, s := range l {
-				b.WriteString(s.text)
+		for id, scope := range screenScopes {
+			var h help
+			h.refresh(bindings, mode, screenID(id), 200, 20)
+			h.page = page{w: 500}
+			h.keys(bindings, mode)
+			var heading string
+			under := map[string]string{}
+			for _, l := range h.page.lines {
+				text := l.text()
+				if !strings.HasPrefix(text, " ") {
+					heading = text
+				}
+				if _, twice := under[text]; twice && text != "" {
+					t.Errorf("twice in the help: %q", text)
+				}
+				under[text] = heading
 			}
-			b.WriteByte('\n')
-		}
-		for i := range bindings {
-			if bd := &bindings[i]; bd.in(mode) && !strings.Contains(b.String(), " "+strings.Join(bd.keys, " ")+" ") {
-				t.Errorf("mode %d: keys %q are not in the help", mode, bd.keys)
+			for i := range bindings {
+				b := &bindings[i]
+				if !b.in(mode) {
+					continue
+				}
+				found := false
+				for text, heading := range under {
+					if !strings.Contains(text, " "+strings.Join(b.keys, " ")+" ") || !strings.HasSuffix(text, b.help) {
+						continue
+					}
+					found = true
+					if here := b.at&scope != 0 && b.at&onScreens != onScreens; here != strings.Contains(heading, "this screen") {
+						t.Errorf("%s: %q is under %q", screenNames[id], b.keys, heading)
+					}
+				}
+				if !found {
+					t.Errorf("mode %d, %s: keys %q are not in the help", mode, screenNames[id], b.keys)
+				}
 			}
 		}
 	}

@@ -28,7 +28,7 @@ const nearby = 512
 const frozenMost = 4096
 
 func newConnList() connList {
-	return connList{index: newIndex(), win: window[monitor.ID]{follow: true}, cols: defaultColumns()}
+	return connList{index: newIndex(), win: window[monitor.ID]{follow: true, newest: atTop}, cols: defaultColumns()}
 }
 
 // arrange puts the list in order: the costly part of a refresh, done while
@@ -143,7 +143,7 @@ func (l *connList) key(c command, width int) action {
 	case cmdFilter:
 		return askFilter{}
 	case cmdBack:
-		return showFiltered{""}
+		return goBack{}
 	case cmdOpen, cmdPin, cmdCopy, cmdCopyCell:
 		return l.onRow(c, l.selectedRow())
 	}
@@ -303,6 +303,22 @@ func (l *connList) summary(w int) line {
 		out = out.add(stDim, fmt.Sprintf("sorting %d %%  ", 100-int(p*100)))
 	}
 	return append(out, x.tally.counts(w)...)
+}
+
+// outOfSight is how many conns near their limit the list has above or below what
+// it shows, or 0 where it follows or shows a part anyway.
+func (m *Model) outOfSight() int {
+	l := &m.list
+	if m.at != connectionsScreen || l.win.follow || l.index.groups.on() || l.index.wish.filter != nil {
+		return 0
+	}
+	n := l.index.tally.of(isNear) + l.index.tally.of(isCritical)
+	for i := range l.rows {
+		if mark := l.rows[i].countdown.Mark; mark == monitor.MarkNear || mark == monitor.MarkCritical {
+			n--
+		}
+	}
+	return max(n, 0)
 }
 
 // wishes says what part of the conns the list shows.

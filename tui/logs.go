@@ -37,7 +37,7 @@ type logRow struct {
 	has     bool // conn is known
 }
 
-func newLogList() logList { return logList{win: window[uint64]{follow: true, bottom: true}} }
+func newLogList() logList { return logList{win: window[uint64]{follow: true, newest: atBottom}} }
 
 // refresh copies what is visible. Paused, no new entries come in.
 func (l *logList) refresh(s *monitor.State, height int, paused bool) {
@@ -154,10 +154,7 @@ func (l *logList) key(c command) action {
 	case cmdFilter:
 		return askFilter{}
 	case cmdBack:
-		if l.filter == nil {
-			return goTo{connectionsScreen}
-		}
-		l.find(nil)
+		return goBack{}
 	case cmdFold:
 		l.folds.apart = !l.folds.apart
 		l.folds.again()

@@ -156,6 +156,7 @@ func TestMouseOnTheBar(t *testing.T) {
 				t.Errorf("%d×%d, %s: the head is in column %d, the click was in %d", size.w, size.h, c.name, got, c.x-left)
 			}
 		}
+		p.st.Paused = false
 		pressAt(m, 0, y)
 		if !p.st.Paused {
 			t.Errorf("%d×%d: a click on the sign does not pause", size.w, size.h)

@@ -13,6 +13,13 @@ type refreshMsg struct{}
 // drainedMsg says that Relay.Drain has returned.
 type drainedMsg struct{}
 
+// copiedMsg is what came of Options.Copy.
+type copiedMsg struct {
+	copyText
+	where string
+	err   error
+}
+
 const (
 	// refreshEvery is the time between two pictures: calm enough for a slow line.
 	refreshEvery = 125 * time.Millisecond

@@ -40,6 +40,10 @@ type Options struct {
 	// says where it is. It is called in a goroutine. Nil: not possible.
 	Save func(name string, write func(io.Writer) error) (path string, err error)
 
+	// Copy puts a text where the user can paste it from, and says where in a few
+	// words. It is called in a goroutine. Nil: the terminal is asked to, by OSC 52.
+	Copy func(text string) (where string, err error)
+
 	Config Config
 
 	NoColor bool // attributes only; else NO_COLOR in the environment decides

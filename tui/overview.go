@@ -105,7 +105,7 @@ func (o *overview) key(c command) action {
 	}
 	switch c {
 	case cmdBack:
-		return goTo{connectionsScreen}
+		return goBack{}
 	case cmdNextSection, cmdLastSection:
 		o.toPart(c == cmdNextSection)
 		return nil

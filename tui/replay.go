@@ -259,7 +259,7 @@ func (m *Model) seek(t monitor.Time) {
 	if sel, ok := m.selected(); ok && !m.list.win.follow {
 		m.want(sel, "")
 	}
-	r.mark = Mark{}
+	r.mark, m.notice = Mark{}, "" // which may be of the incident that is left
 	m.o.Replay.Seek(min(max(t, r.status.From), r.status.To))
 	r.ask(m.o.Replay)
 }
@@ -295,7 +295,8 @@ func (r *replay) nextIncident(forward bool) int {
 	return t.before(head)
 }
 
-// toIncident goes to an incident, says what it is, and selects its conn.
+// toIncident goes to an incident and stops there, says what it is, and selects
+// its conn.
 func (m *Model) toIncident(place int) {
 	r := &m.replay
 	t := &r.timeline
@@ -305,6 +306,7 @@ func (m *Model) toIncident(place int) {
 	}
 	mark := t.Marks[place]
 	m.seek(mark.At)
+	m.o.Replay.Pause(true) // to look at it
 	r.mark = mark
 	at := stamps{mode: TimeLocal}
 	if m.times == TimeUTC {

@@ -256,8 +256,13 @@ func TestAttachedPast(t *testing.T) {
 	if p.live || p.st.At != start.Add(20*time.Minute+3*time.Second) {
 		t.Errorf("after I: live %v, at %v", p.live, p.st.At.Sub(start))
 	}
-	press(m, "p")
-	if m.paused || !p.st.Paused {
+	if !p.st.Paused {
+		t.Error("an incident is played past")
+	}
+	if press(m, "p"); m.paused || p.st.Paused {
+		t.Error("p does not play the past")
+	}
+	if press(m, "p"); m.paused || !p.st.Paused {
 		t.Error("p does not pause the replay of the past")
 	}
 	press(m, "L")

@@ -10,9 +10,18 @@ type window[K comparable] struct {
 	top    int  // place of the first visible row
 	height int
 	awaits bool // the list is not whole yet: what is selected may yet come
-	follow bool // selection stays at the newest: the top, or the bottom
-	bottom bool // where the newest is
+	follow bool // selection stays at the newest
+	newest end
 }
+
+// end of a list.
+type end uint8
+
+const (
+	neither end = iota // it has no newest row
+	atTop
+	atBottom
+)
 
 // list is what a window looks at.
 type list[K comparable] interface {
@@ -31,7 +40,7 @@ func (w *window[K]) settle(l list[K]) {
 	}
 	switch place, ok := w.find(l); {
 	case w.follow:
-		w.put(l, w.newest(n))
+		w.put(l, w.latest(n))
 	case ok:
 		w.at = place
 	case w.any && w.awaits:
@@ -49,8 +58,8 @@ func (w *window[K]) find(l list[K]) (int, bool) {
 	return l.placeOf(w.sel)
 }
 
-func (w *window[K]) newest(n int) int {
-	if w.bottom {
+func (w *window[K]) latest(n int) int {
+	if w.newest == atBottom {
 		return n - 1
 	}
 	return 0
@@ -75,7 +84,7 @@ func (w *window[K]) moveTo(l list[K], place int) {
 		return
 	}
 	place = min(max(place, 0), n-1)
-	w.follow = w.follow && w.bottom && place == n-1
+	w.follow = w.follow && w.newest == atBottom && place == n-1
 	w.put(l, place)
 	w.clamp(n)
 }
@@ -94,9 +103,10 @@ func (w *window[K]) command(l list[K], c command) bool {
 		w.moveTo(l, w.at+page)
 	case cmdTop:
 		w.moveTo(l, 0)
+		w.follow = w.newest == atTop
 	case cmdBottom:
 		w.moveTo(l, l.len()-1)
-		w.follow = w.bottom // at the newest again
+		w.follow = w.newest == atBottom // again
 	case cmdFollow:
 		w.follow = !w.follow
 	default:

@@ -265,6 +265,9 @@ func (m *Model) segments(by brevity) (segs []line) {
 	if text, st := m.found.grave(); text != "" {
 		add(st, text)
 	}
+	if n := m.outOfSight(); n > 0 {
+		add(stCritical, fmt.Sprintf("‼ %d near, out of sight", n)+pick(": f goes there", ""))
+	}
 	for _, s := range st.trouble {
 		add(s.st, pick(s.text, printable.Truncate(s.text, max(m.w/3, 20))))
 	}

@@ -54,8 +54,9 @@ type Model struct {
 	theme *theme
 	w, h  int
 
-	at, before screenID
-	overlays   []overlay
+	at       screenID
+	trail    trail
+	overlays []overlay
 
 	list    connList
 	detail  detail
@@ -141,6 +142,8 @@ func (m *Model) update(msg tea.Msg) (cmd tea.Cmd) {
 		cmd = tea.Quit
 	case savedMsg:
 		m.saved(msg)
+	case copiedMsg:
+		cmd = m.copied(msg)
 	default:
 		return nil
 	}
@@ -192,6 +195,7 @@ func (m *Model) command(c command) tea.Cmd {
 	case cmdQuit:
 		return m.askQuit()
 	case cmdHelp:
+		m.help.scroll.top = 0
 		m.push(helpOverlay)
 		return nil
 	case cmdSuspend:
@@ -259,7 +263,7 @@ func (m *Model) refresh() {
 	}
 	m.watchShown()
 	if m.front() == helpOverlay {
-		m.help.refresh(m.keys, m.o.Mode, m.w, body)
+		m.help.refresh(m.keys, m.o.Mode, m.at, m.w, body)
 	}
 }
 

@@ -76,7 +76,7 @@ func (l *screenLooks) apply(o *tui.Options) error {
 	if !l.light && !l.dark {
 		o.Light, o.Dark = p.Background == "light", p.Background == "dark"
 	}
-	o.Config, o.Save, o.ConnJSON = p.config(), saveView, report.ConnJSON
+	o.Config, o.Save, o.ConnJSON, o.Copy = p.config(), saveView, report.ConnJSON, clipboard(os.Getenv)
 	return nil
 }
 
