@@ -19,7 +19,7 @@ var Conns = Set[Conn]{Fields: []Field[Conn]{
 	{Name: "target", What: "request target", Example: "/socket", text: func(c Conn) string { return c.Target() }},
 	{Name: "group", What: "path of the target, :id for names of rooms, users and the like", Example: "=/rooms/:id", text: func(c Conn) string { return monitor.TargetGroup(c.Target()) }},
 	{Name: "host", What: "Host of the request", Example: "ws.example.com", text: func(c Conn) string { return c.Host() }},
-	{Name: "client", Kind: Address, What: "address of the client", Example: "10.0.0.7", text: func(c Conn) string { return c.Client }},
+	{Name: "client", Kind: Address, What: "address of the client, for both legs of a WebSocket", Example: "10.0.0.7", text: func(c Conn) string { return c.EndClient() }},
 	{Name: "server", Kind: Address, What: "address we forward to", Example: "10.0.0.5:3000", text: func(c Conn) string { return c.Server }},
 	{Name: "leg", Kind: Word, What: "before or behind nginx", Example: "back", Words: []string{"front", "back"}, is: func(c Conn, w string) bool { return string(c.Role) == w }},
 	{Name: "tap", What: "name of the tap", Example: "front", text: func(c Conn) string { return c.Tap }},
@@ -53,7 +53,7 @@ var Conns = Set[Conn]{Fields: []Field[Conn]{
 
 // freeOfConn are the texts of the list: what a viewer reads there can be typed.
 func freeOfConn(c Conn, found func(string) bool) bool {
-	if found(c.Target()) || found(c.Client) || found(c.Host()) || found(c.Tap) {
+	if found(c.Target()) || found(c.Client) || found(c.EndClient()) || found(c.Host()) || found(c.Tap) {
 		return true
 	}
 	v := &c.Verdict

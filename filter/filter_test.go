@@ -389,3 +389,22 @@ func BenchmarkMatch(b *testing.B) {
 		})
 	}
 }
+
+// TestClientOfBothLegs: a client's WebSocket is found whole, though nginx is the
+// client of the leg behind it.
+func TestClientOfBothLegs(t *testing.T) {
+	s := world(t)
+	for n, client := range []string{5: "10.7.7.7:5000", 6: "127.0.0.1:6000"} {
+		if client == "" {
+			continue
+		}
+		h := monitor.Header{At: s.Now(), Tap: instance, Leg: map[int]string{5: "edge", 6: "app"}[n], Conn: uint64(n)}
+		s.Apply(&monitor.Opened{Header: h, Client: client, Server: "10.0.0.5:3000"})
+		s.Apply(&monitor.Request{Header: h, Began: h.At, Nth: 1, Method: "GET", Target: "/ws", Proto: "HTTP/1.1", Key: "both=="})
+	}
+	for text, want := range map[string]string{"client:10.7.7.7": "5 6", "10.7.7.7": "5 6", "127.0.0.1:6000": "6", "client:127.0.0.1": ""} {
+		if got := passing(t, s, text); got != want {
+			t.Errorf("%s finds %q, want %q", text, got, want)
+		}
+	}
+}

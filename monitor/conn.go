@@ -204,6 +204,15 @@ func (c *Conn) Other() *Conn {
 	return c.Link.Backs[len(c.Link.Backs)-1]
 }
 
+// EndClient is the client's address of the whole WebSocket: a back leg's own client
+// is nginx.
+func (c *Conn) EndClient() string {
+	if c.Link != nil && c.Link.Front != nil {
+		return c.Link.Front.Client
+	}
+	return c.Client
+}
+
 // Legs are the front and the back conn of what c belongs to; one is nil when
 // only the other is seen, both are when c's role is unknown.
 func (c *Conn) Legs() (front, back *Conn) {

@@ -34,6 +34,7 @@ type detail struct {
 type detailView struct {
 	w, h   int
 	paused bool
+	since  monitor.Time // when it was; zero: never
 	times  TimeMode
 	codes  codeNames
 	found  []diagnose.Finding // of the last look
@@ -109,6 +110,9 @@ func (d *detail) write(s *monitor.State, v detailView) {
 	p := newConnPage(s, c, &d.row, v)
 	p.unfolded = d.unfolded
 	p.title()
+	if now := s.Now(); !v.since.IsZero() && now > v.since {
+		p.text(stWarn, " ", fmt.Sprintf("‖ paused %s, and opened since: this is how it is at %s", clockShort(v.since), clockShort(now)))
+	}
 	p.outcome()
 	d.copied = p.forClipboard()
 	p.sections(v)

@@ -21,7 +21,7 @@ type grouping struct {
 var groupings = []grouping{
 	{},
 	{"target", "group", func(c *monitor.Conn) string { return monitor.TargetGroup(c.Target()) }},
-	{"client", "client", func(c *monitor.Conn) string { return withoutPort(c.Client) }},
+	{"client", "client", func(c *monitor.Conn) string { return withoutPort(c.EndClient()) }},
 	{"leg", "tap", func(c *monitor.Conn) string { return c.Tap }},
 	{"cause", "cause", causeOf},
 }

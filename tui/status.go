@@ -260,7 +260,7 @@ func (m *Model) segments(by brevity) (segs []line) {
 		add(stWarn, fmt.Sprintf("draining, %d left", m.passing))
 	}
 	if m.paused {
-		add(stTabOn, fmt.Sprintf(" PAUSED %s behind ", plural(st.events-min(m.pausedAt, st.events), "event", "events")))
+		add(stTabOn, fmt.Sprintf(" PAUSED %s, %s behind ", clockShort(m.pausedAt.at), plural(st.events-min(m.pausedAt.events, st.events), "event", "events")))
 	}
 	if text, st := m.found.grave(); text != "" {
 		add(st, text)

@@ -72,8 +72,8 @@ type Model struct {
 	keys    keymap
 
 	paused    bool
-	pausedAt  uint64 // Totals.Events
-	grace     int    // refreshes before the quit question takes an answer
+	pausedAt  moment
+	grace     int // refreshes before the quit question takes an answer
 	draining  bool
 	passing   int // Relay.Live at the last refresh
 	replay    replay
@@ -84,6 +84,12 @@ type Model struct {
 	noticeFor int // refreshes it stays
 	pin       *monitor.ID
 	watched   []monitor.ID
+}
+
+// moment is one of the State.
+type moment struct {
+	at     monitor.Time
+	events uint64 // Totals.Events
 }
 
 // New returns the model of a dashboard, for Run and for tests.
@@ -217,7 +223,7 @@ func (m *Model) command(c command) tea.Cmd {
 			m.play(cmdPlay)
 			return nil
 		}
-		m.paused, m.pausedAt = !m.paused, m.status.events
+		m.paused, m.pausedAt = !m.paused, moment{m.status.now, m.status.events}
 		return nil
 	case cmdConnections, cmdConnection, cmdFindings, cmdLog, cmdOverview, cmdNextScreen, cmdLastScreen:
 		return m.switchTo(c)
@@ -244,61 +250,4 @@ func (m *Model) screenKey(c command) action {
 		return m.over.key(c)
 	}
 	return m.logs.key(c)
-}
-
-// refresh copies out of State what the screen shows.
-func (m *Model) refresh() {
-	if m.w <= 0 || m.h <= 0 || m.o.Read == nil {
-		return
-	}
-	m.ask()
-	body := m.bodyHeight()
-	m.o.Read(func(s *monitor.State) { m.copy(s, body) })
-	m.pin = nil
-	switch m.at {
-	case connectionsScreen:
-		m.refreshList(body - 1)
-	case overviewScreen:
-		m.over.arrange(m.w, body, m.list.stamps, m.list.codes)
-	}
-	m.watchShown()
-	if m.front() == helpOverlay {
-		m.help.refresh(m.keys, m.o.Mode, m.at, m.w, body)
-	}
-}
-
-func (m *Model) copy(s *monitor.State, body int) {
-	if c := m.pinned(s); c != nil {
-		s.Pin(c.ID, !c.Pinned)
-		m.list.index.touch(s, c)
-	}
-	m.status.refresh(s)
-	m.list.stamps = stamps{m.times, s.Now()}
-	m.logs.stamps, m.found.stamps = m.list.stamps, m.list.stamps
-	m.list.index.update(s, m.paused)
-	if !m.paused {
-		m.found.scanSome(s, m.o.Diagnose)
-	}
-	switch m.at {
-	case connectionScreen:
-		m.detail.refresh(s, detailView{m.w, body, m.paused && m.pin == nil, m.times, m.list.codes, m.found.all})
-	case findingsScreen:
-		m.found.refresh(s, body)
-	case logScreen:
-		m.logs.refresh(s, body-1-rawHeight(body), m.paused)
-	case overviewScreen:
-		m.over.refresh(s, m.paused)
-	}
-}
-
-// refreshList arranges the list and then copies its rows. State is held only
-// for the latter, which is short, so it may be repeated where rows proved to
-// stand in wrong places.
-func (m *Model) refreshList(height int) {
-	again := true
-	m.chase()
-	for i := 0; i < 3 && again; i++ {
-		m.list.arrange(height)
-		m.o.Read(func(s *monitor.State) { again = m.list.copy(s, m.paused) })
-	}
 }

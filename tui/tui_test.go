@@ -158,9 +158,13 @@ func TestPauseFreezesTheScreen(t *testing.T) {
 	if got := shownSeqs(m); !slices.Equal(got, before) || m.list.rows[4].countdown.Left != left {
 		t.Error("the list goes on while paused")
 	}
-	if s := text(t, m); !strings.Contains(s, "PAUSED 3 events behind") {
+	if s := text(t, m); !strings.Contains(s, "PAUSED 03:12:45, 3 events behind") {
 		t.Errorf("the screen does not say how far behind it is:\n%s", s)
 	}
+	if press(m, "enter"); !strings.Contains(text(t, m), "‖ paused 03:12:45, and opened since: this is how it is at 03:12:55") {
+		t.Errorf("a page opened since does not say of when it is:\n%s", text(t, m))
+	}
+	press(m, "esc")
 	if press(m, "s"); m.list.index.wish.by != &orders[1] || len(m.list.rows) != len(before) {
 		t.Error("a paused list cannot be sorted")
 	}
