@@ -95,6 +95,7 @@ func (a showFiltered) carryOut(m *Model) tea.Cmd {
 func (a showLog) carryOut(m *Model) tea.Cmd {
 	m.leave()
 	m.show(logScreen)
+	m.logs.folds.apart = true // each connection has its own
 	if err := m.applyFilter(a.text); err != nil {
 		m.say(printable.String(err.Error()))
 	}

@@ -42,7 +42,8 @@ func (m *Model) typed(c command, msg tea.Msg) {
 	switch c {
 	case cmdKeep:
 		if f.fault != nil {
-			return // it says what is wrong; esc leaves
+			m.say(printable.String(f.fault.Text)) // it is not shown while there is something to offer
+			return
 		}
 		f.remember()
 		if f.text() != f.before {
@@ -62,7 +63,9 @@ func (m *Model) typed(c command, msg tea.Msg) {
 		f.edit(msg)
 	}
 	f.fault = nil
-	errors.As(m.applyFilter(f.text()), &f.fault)
+	if errors.As(m.applyFilter(f.text()), &f.fault) {
+		m.applyFilter(f.sound()) // what comes before is right, or else nothing changes
+	}
 	if m.front() == filterOverlay && f.picked < 0 {
 		f.offered = m.offers(f.text(), f.cursor())
 	}
@@ -230,6 +233,12 @@ func (f *filterLine) view() line {
 // is something to offer.
 func (f *filterLine) unfinished() bool {
 	return f.fault.From == len(f.text()) && len(f.offered) > 0
+}
+
+// sound is the text before the term that is wrong.
+func (f *filterLine) sound() string {
+	before := f.text()[:min(f.fault.From, len(f.text()))]
+	return before[:strings.LastIndexByte(before, ' ')+1]
 }
 
 // offersShown is how many ways to go on are shown.

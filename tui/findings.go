@@ -204,8 +204,12 @@ func (l *findingList) inFull(f *diagnose.Finding, w, h int) []line {
 	}
 	top.pair("connections", l.connNames(f))
 	lead := " fix  "
-	for text := range strings.Lines(f.Fix) {
-		fix.text(stGood, lead, printable.String(strings.TrimRight(text, "\n")))
+	for _, part := range fixParts(f.Fix) {
+		if text := printable.String(part.text); part.remark {
+			fix.text(stPlain, lead+"# ", text)
+		} else {
+			fix.text(stGood, lead, text)
+		}
 		lead = "      "
 	}
 	fix.text(stDim, " see  ", printable.String(f.Reference)+"  ["+f.ID+"]")

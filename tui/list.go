@@ -18,6 +18,7 @@ type connList struct {
 	pulses pulses
 	stamps stamps
 	codes  codeNames
+	legs   bool // both are seen, so that both conns of a WebSocket count
 }
 
 // nearby is how many rows below the visible ones are looked at when one of
@@ -50,6 +51,7 @@ func (l *connList) arrange(height int) {
 // as they were; a row that comes into view only now is read now, and stays.
 func (l *connList) copy(s *monitor.State, paused bool) (again bool) {
 	x := l.index
+	l.legs = s.HasRole(monitor.Front) && s.HasRole(monitor.Back)
 	if x.groups.on() {
 		return false
 	}
@@ -321,6 +323,9 @@ func (m *Model) outOfSight() int {
 	return max(n, 0)
 }
 
+// groupsNoteFrom is the width from which on there is room to say what counts.
+const groupsNoteFrom = 140
+
 // wishes says what part of the conns the list shows.
 func (l *connList) wishes(w int) (out line) {
 	x := l.index
@@ -333,6 +338,9 @@ func (l *connList) wishes(w int) (out line) {
 	}
 	if w >= narrowAt && x.groups.on() {
 		out = out.add(stKey, plural(uint64(x.groups.len()), "group", "groups")+" by "+x.groups.by.name+"  ")
+		if l.legs && w >= groupsNoteFrom {
+			out = out.add(stDim, "both legs count  ")
+		}
 	}
 	return out
 }

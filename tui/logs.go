@@ -21,6 +21,7 @@ type logList struct {
 	last   uint64
 	rows   []logRow
 	raw    string // of the selection, safe
+	folded string // how many lines the selection stands for
 	stamps stamps
 }
 
@@ -46,7 +47,7 @@ func (l *logList) refresh(s *monitor.State, height int, paused bool) {
 		l.first, l.last, l.rates = 0, 0, kindRates{} // another State
 		l.folds.again()
 	}
-	l.rows, l.raw = l.rows[:0], ""
+	l.rows, l.raw, l.folded = l.rows[:0], "", ""
 	if len(logs) == 0 {
 		return
 	}
@@ -66,9 +67,18 @@ func (l *logList) refresh(s *monitor.State, height int, paused bool) {
 		r := logs[f.last-l.first]
 		l.rows = append(l.rows, makeLogRow(s, r, f))
 		if l.win.any && f.id == l.win.sel {
-			l.raw = printable.String(r.Entry.Raw)
+			l.raw, l.folded = printable.String(r.Entry.Raw), l.foldText(logs, f)
 		}
 	}
+}
+
+// foldText says what a row of several lines stands for; below it is the last one.
+func (l *logList) foldText(logs []*monitor.LogRef, f *fold) string {
+	if f.count < 2 {
+		return ""
+	}
+	from, to := logs[max(f.id, l.first)-l.first], logs[f.last-l.first]
+	return fmt.Sprintf("%d lines like this from %s to %s; z shows them apart, the last one:", f.count, l.stamps.full(from.At, 0), l.stamps.full(to.At, 0))
 }
 
 // find changes the filter; an empty one shows all.

@@ -56,7 +56,11 @@ func (l *logList) view(w, h int) (out []line) {
 		for len(out) < h-n {
 			out = append(out, nil)
 		}
-		out = append(out, l.rates.line(w))
+		out = append(out, l.rates.line(w, l.filter != nil))
+		if room := n - 1; l.folded != "" {
+			out = append(out, one(stDim, " "+l.folded))
+			n = room
+		}
 		for i, t := range wrap(l.raw, w-2) {
 			if i < n-1 {
 				out = append(out, one(stPlain, " "+t))
@@ -110,8 +114,13 @@ func (c logWidths) head() line {
 	return l.add(stHead, "message")
 }
 
-// line is a rule with the kinds of the last minute in it, most frequent first.
-func (k *kindRates) line(w int) line {
+// line is a rule with the kinds of the last minute in it, most frequent first:
+// whatever is filtered.
+func (k *kindRates) line(w int, filtered bool) line {
+	whole := ""
+	if filtered {
+		whole = "whole log, "
+	}
 	kinds := make([]logparse.Kind, 0, len(k.counts))
 	for kind := range k.counts {
 		kinds = append(kinds, kind)
@@ -122,12 +131,12 @@ func (k *kindRates) line(w int) line {
 		}
 		return strings.Compare(string(a), string(b))
 	})
-	l := one(stDim, "── last minute: ")
+	l := one(stDim, "── "+whole+"last minute: ")
 	switch {
 	case k.cut:
-		l = one(stDim, "── last "+grouped(ratesOf)+" lines: ")
+		l = one(stDim, "── "+whole+"last "+grouped(ratesOf)+" lines: ")
 	case len(kinds) == 0:
-		l = one(stDim, "── last minute: nothing ")
+		l = one(stDim, "── "+whole+"last minute: nothing ")
 	}
 	for _, kind := range kinds {
 		text := printable.String(kindWords(kind)) + " "

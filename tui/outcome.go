@@ -84,7 +84,7 @@ func (p *connPage) outlook() {
 	}
 	g := glyphOf(r.stage, cd.Mark)
 	p.put(one(stBold, "open ").add(g.st, "▕"+bar(cd.Used, min(30, p.w/3))+"▏ "+leftText(cd)+" left of "+round(cd.Limit.Value.Std())))
-	source := printable.String(cd.Limit.Source)
+	source := sourceText(cd.Limit.Source)
 	if p.w < deltaFrom {
 		source = sourceShort(cd.Limit.Source)
 	}
@@ -97,7 +97,7 @@ func (p *connPage) outlook() {
 		p.text(stPlain, " ", fmt.Sprintf("ends at %s unless a byte passes, either way (%s)", p.times.clock(p.s.Now().Add(cd.Left), "15:04:05"), source))
 	}
 	for _, l := range cd.Race {
-		p.text(stPlain, " ", fmt.Sprintf("equal, a race: %s limit %s (%s)", l.Kind, round(l.Value.Std()), printable.String(l.Source)))
+		p.text(stPlain, " ", fmt.Sprintf("equal, a race: %s limit %s (%s)", l.Kind, round(l.Value.Std()), sourceText(l.Source)))
 	}
 	p.proof()
 	p.advice()
@@ -134,14 +134,17 @@ func limitSetter(l *monitor.Limit) string {
 		return "what ends connections after " + value + " (learned from how others ended)"
 	case l.ByHop():
 		return "the idle timeout of the " + printable.String(l.Source)
-	case l.Source == sourceFlag:
-		return "proxy_read_timeout (" + value + " by --read-timeout)"
 	}
-	return "proxy_read_timeout (" + value + " by " + printable.String(l.Source) + ")"
+	return "proxy_read_timeout (" + value + " by " + sourceText(l.Source) + ")"
 }
 
-// sourceFlag is the source of a limit that --read-timeout told.
-const sourceFlag = "flag"
+// sourceText is the source of a limit in words.
+func sourceText(source string) string {
+	if source == "flag" {
+		return "--read-timeout"
+	}
+	return printable.String(source)
+}
 
 // fixes are the findings that say what to change.
 func (p *connPage) fixes() (places []int) {

@@ -182,7 +182,11 @@ func (o *overview) click(x, y int) (place int, ok bool) {
 // summary is at the right end of the tabs.
 func (o *overview) summary(w int) line {
 	s := &o.sums
-	out := one(stPlain, count(s.live)+" live")
+	out := line{}
+	if s.bothLegs && w >= sideBySide {
+		out = out.add(stDim, "both legs count  ")
+	}
+	out = out.add(stPlain, count(s.live)+" live")
 	if s.near > 0 {
 		out = out.add(stNear, " "+count(s.near)+" near")
 	}

@@ -128,7 +128,7 @@ func (v overviewView) limitPart(w int) overviewPart {
 	part := overviewPart{name: "limit", head: heading("idle limits in force", "", w), least: 2, most: limitsShown}
 	for i := range v.limits {
 		l := &v.limits[i]
-		value, source := round(l.Value.Std()), printable.String(l.Source)
+		value, source := round(l.Value.Std()), sourceText(l.Source)
 		if l.Source == monitor.SourceAssumed {
 			source = "assumed: nginx's default"
 		}

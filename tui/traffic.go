@@ -23,7 +23,7 @@ func (p *connPage) place() {
 	}
 	p.pair("time", when+", age "+exact(c.Age(p.s.Now())))
 	for l := range p.s.EachLimit(c) {
-		text := fmt.Sprintf("%s %s (%s)", l.Kind, round(l.Value.Std()), printable.String(l.Source))
+		text := fmt.Sprintf("%s %s (%s)", l.Kind, round(l.Value.Std()), sourceText(l.Source))
 		if l.Source == monitor.SourceAssumed {
 			text += ": nginx's default; say --read-timeout"
 		}

@@ -18,6 +18,7 @@ type place struct {
 	open   bool       // it had one
 	conns  *filter.Filter[filter.Conn]
 	lines  *filter.Filter[filter.Log]
+	apart  bool // log lines that say the same are not folded
 	by     *grouping
 	group  window[string]
 	row    window[monitor.ID]
@@ -40,7 +41,7 @@ func (m *Model) here() place {
 	g := &m.list.index.groups
 	return place{
 		at: m.at, conn: m.detail.id, open: m.detail.any,
-		conns: m.list.index.wish.filter, lines: m.logs.filter,
+		conns: m.list.index.wish.filter, lines: m.logs.filter, apart: m.logs.folds.apart,
 		by: g.by, group: g.win, row: m.list.win,
 	}
 }
@@ -72,7 +73,8 @@ func (m *Model) restore(p place) {
 	if x := m.list.index; x.wish.filter != p.conns {
 		x.find(p.conns)
 	}
-	if m.logs.filter != p.lines {
+	if m.logs.filter != p.lines || m.logs.folds.apart != p.apart {
+		m.logs.folds.apart = p.apart
 		m.logs.find(p.lines)
 	}
 	if g := &m.list.index.groups; g.by != p.by {

@@ -167,6 +167,9 @@ func (m *Model) scope() scope {
 
 func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
 	c := m.keys.lookUp(m.scope(), m.o.Mode, msg.String())
+	if c == cmdNone && m.o.Mode == Live && m.keys.lookUp(m.scope(), Attached, msg.String()) == cmdSuspend {
+		m.say("not suspended: traffic runs through this process")
+	}
 	if c == cmdInterrupt {
 		if f := m.front(); f == quitOverlay || f == drainOverlay {
 			return tea.Quit
