@@ -7,11 +7,8 @@ import (
 	"github.com/wstap/wstap/monitor"
 )
 
-// Grow takes in what a recorder has added to the last file since it was opened,
-// or since the last Grow: Next goes on with it, after io.EOF too. It returns the
-// end of the recording as it is now, and whether anything came. Files that a
-// recorder began since are not opened.
-func (r *Reader) Grow() (to monitor.Time, grown bool) {
+// Grow is Reader.Grow for one recording.
+func (r *recording) Grow() (to monitor.Time, grown bool) {
 	last := len(r.parts) - 1
 	if last >= 0 && (r.err == nil || r.err == io.EOF) {
 		p := r.parts[last]

@@ -46,7 +46,7 @@ func put(t testing.TB, data []byte) string {
 	return path
 }
 
-func inspect(t testing.TB, data []byte) *part { return open(t, put(t, data)).parts[0] }
+func inspect(t testing.TB, data []byte) *part { return open(t, put(t, data)).streams[0].parts[0] }
 
 // The two ways to the index must give the same one.
 func TestIndexWithAndWithoutSummary(t *testing.T) {

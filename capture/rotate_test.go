@@ -167,8 +167,8 @@ func TestKeyframeOfManyParts(t *testing.T) {
 	events = append(events, rows)
 	path := record(t, Options{Hello: hello(), Keyframe: func() []monitor.Event { return events }}, life(1, 0))
 	r := open(t, path)
-	if in := r.Info(); len(in.Keyframes) != 1 || len(r.parts[0].chunks) < 5 {
-		t.Fatalf("%d keyframes in %d chunks", len(in.Keyframes), len(r.parts[0].chunks))
+	if in := r.Info(); len(in.Keyframes) != 1 || len(r.streams[0].parts[0].chunks) < 5 {
+		t.Fatalf("%d keyframes in %d chunks", len(in.Keyframes), len(r.streams[0].parts[0].chunks))
 	}
 	got, err := r.Seek(epoch.Add(time.Hour))
 	if err != nil {
@@ -179,7 +179,7 @@ func TestKeyframeOfManyParts(t *testing.T) {
 		t.Errorf("the last sample is of conn %d", s.Conns[len(s.Conns)-1])
 	}
 	b, _ := os.ReadFile(path)
-	b[r.parts[0].chunks[3].offset+100]++ // a part is damaged: no keyframe then
+	b[r.streams[0].parts[0].chunks[3].offset+100]++ // a part is damaged: no keyframe then
 	bad := filepath.Join(t.TempDir(), "bad")
 	writeFile(t, bad, b)
 	r = open(t, bad)

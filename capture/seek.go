@@ -11,13 +11,8 @@ import (
 	"github.com/wstap/wstap/monitor"
 )
 
-// Seek goes to the last keyframe at or before t and returns its events, to be
-// applied to an empty State; Next goes on after them, and the caller applies
-// what comes until t. Before the first keyframe it goes to the beginning and
-// returns nothing. A damaged keyframe is passed over for the one before it.
-// What comes until t makes the State of t, and no more: of the frame records
-// of each conn only the newest are told, at the end.
-func (r *Reader) Seek(t monitor.Time) ([]monitor.Event, error) {
+// Seek is Reader.Seek for one recording.
+func (r *recording) Seek(t monitor.Time) ([]monitor.Event, error) {
 	if r.err != nil && r.err != io.EOF {
 		return nil, r.err
 	}
@@ -38,7 +33,7 @@ func (r *Reader) Seek(t monitor.Time) ([]monitor.Event, error) {
 }
 
 // goTo makes Next go on somewhere else, after the end too.
-func (r *Reader) goTo(to place) {
+func (r *recording) goTo(to place) {
 	r.place = to
 	if r.err == io.EOF {
 		r.err = nil
@@ -47,7 +42,7 @@ func (r *Reader) goTo(to place) {
 
 // keyframe reads the parts of the keyframe that begins with chunk first; after
 // is the chunk behind it.
-func (r *Reader) keyframe(p *part, first int) (evs []monitor.Event, after int, ok bool) {
+func (r *recording) keyframe(p *part, first int) (evs []monitor.Event, after int, ok bool) {
 	end := first
 	for end < len(p.chunks) && p.chunks[end].key && p.chunks[end].from == p.chunks[first].from {
 		end++
@@ -81,7 +76,7 @@ type keyframePart struct {
 
 // keyParts reads the parts of a keyframe, until its last one or the first fault,
 // on all processors: it is what the user waits for.
-func (r *Reader) keyParts(p *part, refs []chunkRef) []keyframePart {
+func (r *recording) keyParts(p *part, refs []chunkRef) []keyframePart {
 	r.rest = cursor{} // in the memory of r.un
 	k := keyReader{part: p, refs: refs, parts: make([]keyframePart, len(refs))}
 	k.end.Store(int64(len(refs)))
