@@ -78,7 +78,7 @@ func (l *logList) foldText(logs []*monitor.LogRef, f *fold) string {
 		return ""
 	}
 	from, to := logs[max(f.id, l.first)-l.first], logs[f.last-l.first]
-	return fmt.Sprintf("%d lines like this from %s to %s; z shows them apart, the last one:", f.count, l.stamps.full(from.At, 0), l.stamps.full(to.At, 0))
+	return fmt.Sprintf("%d such lines from %s to %s, z shows all; the last one:", f.count, l.stamps.full(from.At, 0), l.stamps.full(to.At, 0))
 }
 
 // find changes the filter; an empty one shows all.
