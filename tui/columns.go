@@ -164,6 +164,8 @@ func (set *columnSet) layout(w int) []placed {
 		}
 		p := placed{&columns[id], columns[id].least}
 		switch {
+		case id == colSeq:
+			p.w = max(p.w, set.digits) // it is what one looks for: never cut
 		case id == colFate && w < narrowAt:
 			p.w = narrowFate
 		case id == colTarget && w < narrowAt:

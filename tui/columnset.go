@@ -11,6 +11,8 @@ import (
 type columnSet struct {
 	order []columnID // all of them
 	off   [colWhy + 1]bool
+	// digits of the largest number on the list.
+	digits int
 }
 
 // offAtFirst are the columns that one has to ask for.

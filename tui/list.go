@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/wstap/wstap/internal/printable"
 	"github.com/wstap/wstap/monitor"
@@ -51,6 +52,7 @@ func (l *connList) arrange(height int) {
 // as they were; a row that comes into view only now is read now, and stays.
 func (l *connList) copy(s *monitor.State, paused bool) (again bool) {
 	x := l.index
+	l.cols.digits = len(strconv.FormatUint(l.index.lastSeq, 10))
 	l.legs = s.HasRole(monitor.Front) && s.HasRole(monitor.Back)
 	if x.groups.on() {
 		return false

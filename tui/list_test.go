@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -202,5 +203,23 @@ func TestNamesOfPrivateCodes(t *testing.T) {
 	}
 	if press(m, "enter"); !strings.Contains(text(t, m), "4001 session expired") {
 		t.Errorf("no name on the connection screen:\n%s", text(t, m))
+	}
+}
+
+// TestNumbersAreWhole: they are what one looks for, so they have room on a narrow
+// screen too.
+func TestNumbersAreWhole(t *testing.T) {
+	const conns = 12_345
+	for _, w := range []int{40, 80, 120} {
+		m := screenOf(t, Options{}, crowd(conns).s, w, 24)
+		m.list.index.sortBy(orderBy("#"), true)
+		for m.list.index.stale > 0 {
+			m.Update(refreshMsg{})
+		}
+		m.Update(refreshMsg{})
+		r := m.list.rows[0]
+		if s := text(t, m); r.seq < 10_000 || shown(m.list.cols.layout(w-1), colSeq) && !strings.Contains(s, fmt.Sprint(" ", r.seq, " ")) {
+			t.Errorf("%d cells: #%d is not whole:\n%s", w, r.seq, s)
+		}
 	}
 }

@@ -294,6 +294,10 @@ func (p *connPage) logLines() {
 		p.head("log lines")
 		p.text(stDim, " ", "none: no log followed has had a line at the level info so far, where nginx tells of idle kills")
 		return
+	case c.IsClosed() && !c.Settled:
+		p.head("log lines")
+		p.text(stDim, " ", "none was joined to it so far: it may yet come")
+		return
 	default:
 		p.head("log lines")
 		p.text(stDim, " ", "none was joined to it")
